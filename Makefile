@@ -1,0 +1,64 @@
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+NODES ?= 3
+STAMP := $(VENV)/.set-up
+PIP := PIP_CONSTRAINT=constraints.txt $(BIN)/pip --quiet
+
+.DEFAULT_GOAL := help
+
+##@ Start here
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Create the virtual environment with pinned dependencies
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --upgrade pip setuptools
+	$(PIP) install torch
+	$(PIP) install --editable '.[node,postgres]' --group dev
+	@touch $@
+
+demo: setup ## Bring a federation up, show the main job, take it down
+	$(BIN)/python -m federated_router.cli demo
+
+test: setup ## Run the default test suite
+	$(BIN)/python -m pytest
+
+##@ A local federation
+up: setup ## Start router, NODES nodes and coordinator on loopback
+	$(BIN)/python -m federated_router.cli local up --nodes $(NODES)
+
+down: ## Stop them and leave nothing behind
+	$(BIN)/python -m federated_router.cli local down
+
+certs: setup ## Make a certificate authority and one certificate per daemon and client
+	$(BIN)/python -m federated_router.cli pki local --directory build/pki
+
+##@ Development
+proto: setup ## Regenerate the code of protos/
+	$(BIN)/python -m tests.support.generate_protos
+
+fmt: setup ## Format code
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+lint: setup ## Check style, contracts and import rules
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/buf lint && $(BIN)/lint-imports
+
+type: setup ## Check types
+	$(BIN)/mypy federated_router node coordinator tests
+
+check: lint type test ## Everything that CI runs
+
+test-fault: setup ## Kill, freeze and cut real processes
+	$(BIN)/python -m pytest -m fault --timeout 600
+
+bench: setup ## Measure; ONLY=name for one benchmark
+	$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY))
+
+clean: ## Remove everything that was built
+	rm -rf build $(VENV)
+
+.PHONY: help setup demo test up down certs proto fmt lint type check test-fault bench clean

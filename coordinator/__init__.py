@@ -1,0 +1,1 @@
+"""The coordinator: runs rounds in which members' statistics are summed unseen."""

@@ -1,0 +1,1 @@
+"""A router for LLM inference across organisations that may not pool their data."""

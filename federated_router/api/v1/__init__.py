@@ -1,0 +1,1 @@
+"""Generated code of protos/federated_router/api; `make proto` writes it."""

@@ -1,0 +1,103 @@
+import datetime
+
+from federated_router.api.v1 import priors_pb2 as _priors_pb2
+from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class DaemonState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DAEMON_STATE_UNSPECIFIED: _ClassVar[DaemonState]
+    DAEMON_STATE_STARTING: _ClassVar[DaemonState]
+    DAEMON_STATE_SERVING: _ClassVar[DaemonState]
+    DAEMON_STATE_DRAINING: _ClassVar[DaemonState]
+
+class LogLevel(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    LOG_LEVEL_UNSPECIFIED: _ClassVar[LogLevel]
+    LOG_LEVEL_DEBUG: _ClassVar[LogLevel]
+    LOG_LEVEL_INFO: _ClassVar[LogLevel]
+    LOG_LEVEL_WARNING: _ClassVar[LogLevel]
+    LOG_LEVEL_ERROR: _ClassVar[LogLevel]
+DAEMON_STATE_UNSPECIFIED: DaemonState
+DAEMON_STATE_STARTING: DaemonState
+DAEMON_STATE_SERVING: DaemonState
+DAEMON_STATE_DRAINING: DaemonState
+LOG_LEVEL_UNSPECIFIED: LogLevel
+LOG_LEVEL_DEBUG: LogLevel
+LOG_LEVEL_INFO: LogLevel
+LOG_LEVEL_WARNING: LogLevel
+LOG_LEVEL_ERROR: LogLevel
+
+class GetStatusRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetStatusResponse(_message.Message):
+    __slots__ = ("role", "id", "version", "state", "uptime_duration", "resident_memory_bytes", "configuration_json")
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    UPTIME_DURATION_FIELD_NUMBER: _ClassVar[int]
+    RESIDENT_MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    CONFIGURATION_JSON_FIELD_NUMBER: _ClassVar[int]
+    role: str
+    id: str
+    version: str
+    state: DaemonState
+    uptime_duration: _duration_pb2.Duration
+    resident_memory_bytes: int
+    configuration_json: str
+    def __init__(self, role: _Optional[str] = ..., id: _Optional[str] = ..., version: _Optional[str] = ..., state: _Optional[_Union[DaemonState, str]] = ..., uptime_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., resident_memory_bytes: _Optional[int] = ..., configuration_json: _Optional[str] = ...) -> None: ...
+
+class DrainRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class DrainResponse(_message.Message):
+    __slots__ = ("state",)
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    state: DaemonState
+    def __init__(self, state: _Optional[_Union[DaemonState, str]] = ...) -> None: ...
+
+class ResumeRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ResumeResponse(_message.Message):
+    __slots__ = ("state",)
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    state: DaemonState
+    def __init__(self, state: _Optional[_Union[DaemonState, str]] = ...) -> None: ...
+
+class SetLogLevelRequest(_message.Message):
+    __slots__ = ("level",)
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    level: LogLevel
+    def __init__(self, level: _Optional[_Union[LogLevel, str]] = ...) -> None: ...
+
+class SetLogLevelResponse(_message.Message):
+    __slots__ = ("level",)
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    level: LogLevel
+    def __init__(self, level: _Optional[_Union[LogLevel, str]] = ...) -> None: ...
+
+class GetStatsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetStatsResponse(_message.Message):
+    __slots__ = ("performance", "latency_bounds_ms")
+    PERFORMANCE_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_BOUNDS_MS_FIELD_NUMBER: _ClassVar[int]
+    performance: _containers.RepeatedCompositeFieldContainer[_priors_pb2.PerformancePrior]
+    latency_bounds_ms: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, performance: _Optional[_Iterable[_Union[_priors_pb2.PerformancePrior, _Mapping]]] = ..., latency_bounds_ms: _Optional[_Iterable[float]] = ...) -> None: ...

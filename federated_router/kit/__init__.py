@@ -1,0 +1,1 @@
+"""How a daemon is built: life cycle, identity, errors, limits. No domain words."""

@@ -1,0 +1,53 @@
+"""Prometheus metrics of every call, and the endpoint that serves all metrics.
+
+The endpoint speaks mTLS like everything else: there is no plaintext port.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prometheus_client import Counter, Histogram, start_http_server
+
+from federated_router.kit.config import ConfigurationError, TlsSettings
+
+CALLS = Counter(
+    "federated_router_rpc_calls",
+    "Calls handled, by method and gRPC code.",
+    ["method", "code"],
+)
+CALL_DURATION = Histogram(
+    "federated_router_rpc_duration_seconds",
+    "Time from the first to the last byte of a call.",
+    ["method"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 30),
+)
+FAILED_AUTHENTICATIONS = Counter(
+    "federation_failed_authentications",
+    "Calls refused for want of an identity or a role.",
+    ["method"],
+)
+
+
+@contextmanager
+def serving(address: str | None, tls: TlsSettings) -> Iterator[None]:
+    """Serve metrics at `address` over mTLS until left; do nothing for None."""
+    if address is None:
+        yield
+        return
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise ConfigurationError("metrics.address: expected HOST:PORT")
+    server, thread = start_http_server(
+        int(port),
+        addr=host,
+        certfile=str(tls.certificate),
+        keyfile=str(tls.private_key),
+        client_cafile=str(tls.authority),
+        client_auth_required=True,
+    )
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

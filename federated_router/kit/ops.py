@@ -1,0 +1,114 @@
+"""OpsService, the same for every daemon: status, drain, log level, own statistics."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import ClassVar
+
+import grpc
+import psutil
+
+from federated_router.api.v1 import ops_pb2, ops_pb2_grpc, priors_pb2
+from federated_router.kit import log as kit_log
+from federated_router.kit.config import DaemonSettings
+from federated_router.kit.errors import NotNow
+from federated_router.kit.grpc_server import Health
+from federated_router.kit.identity import Identity, Role
+
+VERSION = "0.1.0"
+_OPERATOR = frozenset({Role.OPERATOR})
+_LEVELS = {
+    ops_pb2.LOG_LEVEL_DEBUG: "debug",
+    ops_pb2.LOG_LEVEL_INFO: "info",
+    ops_pb2.LOG_LEVEL_WARNING: "warning",
+    ops_pb2.LOG_LEVEL_ERROR: "error",
+}
+Statistics = Callable[[], tuple[Sequence[priors_pb2.PerformancePrior], Sequence[float]]]
+
+
+class OpsServicer(ops_pb2_grpc.OpsServiceServicer):
+    """Serves operators. `on_drain` and `on_resume` tell the daemon's own parts."""
+
+    CALLERS: ClassVar[Mapping[str, frozenset[Role]]] = {
+        "GetStatus": _OPERATOR,
+        "Drain": _OPERATOR,
+        "Resume": _OPERATOR,
+        "SetLogLevel": _OPERATOR,
+        "GetStats": _OPERATOR,
+    }
+
+    def __init__(
+        self,
+        *,
+        identity: Identity,
+        settings: DaemonSettings,
+        health: Health,
+        statistics: Statistics | None = None,
+        on_drain: Callable[[], Awaitable[None]] | None = None,
+        on_resume: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self._identity = identity
+        self._settings = settings
+        self._health = health
+        self._statistics = statistics
+        self._on_drain = on_drain
+        self._on_resume = on_resume
+        self._begin_s = time.monotonic()
+
+    def _state(self) -> ops_pb2.DaemonState:
+        if self._health.draining:
+            return ops_pb2.DAEMON_STATE_DRAINING
+        if self._health.serving:
+            return ops_pb2.DAEMON_STATE_SERVING
+        return ops_pb2.DAEMON_STATE_STARTING
+
+    async def GetStatus(
+        self, _: ops_pb2.GetStatusRequest, __: grpc.aio.ServicerContext
+    ) -> ops_pb2.GetStatusResponse:
+        """Return what runs here; configuration holds paths of secrets, never them."""
+        response = ops_pb2.GetStatusResponse(
+            role=self._identity.role.value,
+            id=self._identity.id,
+            version=VERSION,
+            state=self._state(),
+            resident_memory_bytes=psutil.Process().memory_info().rss,
+            configuration_json=self._settings.model_dump_json(),
+        )
+        response.uptime_duration.FromSeconds(int(time.monotonic() - self._begin_s))
+        return response
+
+    async def Drain(
+        self, _: ops_pb2.DrainRequest, __: grpc.aio.ServicerContext
+    ) -> ops_pb2.DrainResponse:
+        """Stop taking new work."""
+        await self._health.set_draining()
+        if self._on_drain is not None:
+            await self._on_drain()
+        return ops_pb2.DrainResponse(state=self._state())
+
+    async def Resume(
+        self, _: ops_pb2.ResumeRequest, __: grpc.aio.ServicerContext
+    ) -> ops_pb2.ResumeResponse:
+        """Take new work again."""
+        await self._health.set_serving()
+        if self._on_resume is not None:
+            await self._on_resume()
+        return ops_pb2.ResumeResponse(state=self._state())
+
+    async def SetLogLevel(
+        self, request: ops_pb2.SetLogLevelRequest, _: grpc.aio.ServicerContext
+    ) -> ops_pb2.SetLogLevelResponse:
+        """Change how much is logged."""
+        if request.level in _LEVELS:
+            kit_log.set_level(_LEVELS[request.level])
+        current = kit_log.get_level()
+        level = next(value for value, name in _LEVELS.items() if name == current)
+        return ops_pb2.SetLogLevelResponse(level=level)
+
+    async def GetStats(
+        self, _: ops_pb2.GetStatsRequest, __: grpc.aio.ServicerContext
+    ) -> ops_pb2.GetStatsResponse:
+        """Return this member's own plain statistics to its own operator."""
+        if self._statistics is None:
+            raise NotNow("This daemon keeps no statistics.")
+        cells, bounds = self._statistics()
+        return ops_pb2.GetStatsResponse(performance=cells, latency_bounds_ms=bounds)

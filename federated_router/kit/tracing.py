@@ -1,0 +1,49 @@
+"""W3C trace context: taken from the caller, or begun here, and carried on.
+
+Source: W3C Trace Context, level 1. Only `traceparent` is carried.
+"""
+
+import re
+import secrets
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+KEY = "traceparent"
+_SHAPE = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One call's place in a trace; ids in hexadecimal."""
+
+    trace_id: str
+    span_id: str
+    flags: str
+
+    @property
+    def header(self) -> str:
+        """Return the `traceparent` to send on, with this call as the parent."""
+        return f"00-{self.trace_id}-{self.span_id}-{self.flags}"
+
+
+def continued(header: str | None) -> Trace:
+    """Return a new span of the caller's trace, or of a new one."""
+    match = _SHAPE.fullmatch(header or "")
+    span_id = secrets.token_hex(8)
+    if match is None or set(match[1]) == {"0"}:
+        return Trace(trace_id=secrets.token_hex(16), span_id=span_id, flags="00")
+    return Trace(trace_id=match[1], span_id=span_id, flags=match[3])
+
+
+_current: ContextVar[Trace | None] = ContextVar("current_trace", default=None)
+
+
+def set_current_trace(trace: Trace) -> None:
+    """Bind the trace to the call being handled; only the interceptor does so."""
+    _current.set(trace)
+
+
+def outgoing_metadata() -> tuple[tuple[str, str], ...]:
+    """Return the metadata that carries the current trace to the next hop."""
+    trace = _current.get()
+    return () if trace is None else ((KEY, trace.header),)

@@ -1,0 +1,1 @@
+"""The inference node: runs models, answers privately where asked, keeps statistics."""
