@@ -1,0 +1,37 @@
+"""Sum members' integer vectors so that nobody sees less than the sum (Protocol B).
+
+One round, in order:
+
+1. `signing`, `binding`: each member announces an Ed25519 and an X25519 key, bound to
+   its TLS certificate, so that the coordinator cannot put keys of its own in between.
+2. `beacon`: members commit to nonces, the roster is hashed, the nonces are revealed,
+   and the public polynomials a_1..a_k follow from them. Nobody chooses them.
+3. `quantise`: statistics become integers on a stated grid, are clipped, get their
+   share of noise (elsewhere), and a count of 1. A roster that could overflow the sum
+   is refused before the round opens.
+4. `ckks.encrypt`: c = encode(m) - a*s + e under a secret s that is drawn inside the
+   call, so that no secret ever encrypts twice. All arithmetic stands in `ring`.
+5. `packed_shamir`: s is shared among the holders; `sealing` closes each share from its
+   dealer for its holder. `signing` signs the digest of body and shares.
+6. `ckks.sum_bodies`: the coordinator adds the accepted ciphertexts in TenSEAL.
+7. Each holder answers once with the sum of its shares over the accepted members.
+8. `opening`: enough answers give S = sum of s, and name the holders that lied
+   (`decoding`). `ckks.open_sum` decrypts under S and rounds to the exact integer sum;
+   `quantise.without_count` refuses it unless the count equals the accepted members.
+
+What this does not cover, on purpose or for now:
+
+- The coordinator learns S, and with it the sum of the members' encryption errors.
+  One more hint on each secret; 54 bits of modulus at N = 4096, where 109 are allowed
+  for 128-bit security, leave room for it (hint-LWE).
+- A dealer whose shares do not lie on one polynomial spoils its cohort's opening. It
+  is detected, not located.
+- Two rounds over different rosters can be subtracted; only the noise in the
+  statistics answers that.
+- One answer per round, durably, is the holder's own duty (`federation`).
+- Python is not constant time and cannot erase memory: a neighbour who can measure a
+  member's process is outside this model.
+
+This package is the only door to TenSEAL. It knows neither gRPC nor a clock, and it
+takes randomness from the operating system unless a test hands in another source.
+"""
