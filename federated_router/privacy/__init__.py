@@ -1,0 +1,1 @@
+"""What a release costs, and the only door to the noise library."""

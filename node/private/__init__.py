@@ -1,0 +1,1 @@
+"""Private decoding: records in, differentially private tokens out."""
