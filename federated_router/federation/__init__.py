@@ -1,0 +1,1 @@
+"""A member of rounds, run inside a router or a node."""

@@ -1,0 +1,169 @@
+"""The coordinator's rounds over gRPC.
+
+Decides deadlines, sizes of chunks and when a silent stream is given up. Refuses to
+know what a member does with the answers (`participant`).
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Final
+
+import grpc
+
+from federated_router.api.v1 import aggregation_pb2, aggregation_pb2_grpc
+from federated_router.federation.round_view import (
+    Contribution,
+    RosterMember,
+    Round,
+    SealedShares,
+)
+from federated_router.federation.wire import (
+    keys_to_message,
+    round_from_message,
+    survivor_set_from_message,
+)
+from federated_router.kit.errors import CiphertextMalformed, Unavailable
+from federated_router.kit.grpc_client import translated_errors
+
+NEWEST: Final = "rounds/-"
+CHUNK_BYTES: Final = 1 << 20
+
+
+class GrpcRounds:
+    """Calls AggregationService on a channel that its opener closes.
+
+    `call_timeout_s` bounds every call but `watch`, which ends with Unavailable after
+    `silence_s_max` without a message.
+    """
+
+    def __init__(
+        self,
+        channel: grpc.aio.Channel,
+        *,
+        call_timeout_s: float,
+        silence_s_max: float,
+    ) -> None:
+        self._stub = aggregation_pb2_grpc.AggregationServiceStub(channel)
+        self._call_timeout_s = call_timeout_s
+        self._silence_s_max = silence_s_max
+
+    async def watch(self) -> AsyncGenerator[Round | None, None]:
+        """Yield the newest round at once and whenever it changes."""
+        call = self._stub.WatchRound(aggregation_pb2.WatchRoundRequest(name=NEWEST))
+        try:
+            async with translated_errors():
+                while True:
+                    async with asyncio.timeout(self._silence_s_max):
+                        message = await call.read()
+                    if message is grpc.aio.EOF:
+                        return
+                    has_round = message.HasField("round")
+                    yield round_from_message(message.round) if has_round else None
+        except TimeoutError:
+            raise Unavailable("The coordinator has fallen silent.") from None
+        finally:
+            # An abandoned call is never collected and its server never told.
+            call.cancel()
+
+    async def get(self, round_name: str) -> Round:
+        """Return one round."""
+        request = aggregation_pb2.GetRoundRequest(name=round_name)
+        async with translated_errors():
+            response = await self._stub.GetRound(request, timeout=self._call_timeout_s)
+        return round_from_message(response.round)
+
+    async def join(
+        self, round_name: str, entry: RosterMember, *, signature: bytes
+    ) -> Round:
+        """Join with keys and a commitment; the entry's nonce stays here."""
+        request = aggregation_pb2.JoinRoundRequest(
+            round=round_name,
+            keys=keys_to_message(entry.announcement),
+            beacon_commitment=entry.commitment,
+            signature=signature,
+        )
+        async with translated_errors():
+            response = await self._stub.JoinRound(request, timeout=self._call_timeout_s)
+        return round_from_message(response.round)
+
+    async def reveal(self, round_name: str, *, nonce: bytes, signature: bytes) -> Round:
+        """Reveal the nonce."""
+        request = aggregation_pb2.RevealBeaconRequest(
+            round=round_name, nonce=nonce, signature=signature
+        )
+        async with translated_errors():
+            response = await self._stub.RevealBeacon(
+                request, timeout=self._call_timeout_s
+            )
+        return round_from_message(response.round)
+
+    async def contribute(self, contribution: Contribution) -> None:
+        """Send the contribution: its header, then chunks."""
+        async with translated_errors():
+            await self._stub.SubmitContribution(
+                _parts(contribution), timeout=self._call_timeout_s
+            )
+
+    async def download_shares(
+        self, round_name: str, *, size_bytes_max: int
+    ) -> SealedShares:
+        """Return the survivor set and the shares sealed to this member.
+
+        Raises CiphertextMalformed for a stream that is not what its header says.
+        """
+        request = aggregation_pb2.DownloadSharesRequest(round=round_name)
+        call = self._stub.DownloadShares(request, timeout=self._call_timeout_s)
+        try:
+            async with translated_errors():
+                header = _header(await call.read(), size_bytes_max=size_bytes_max)
+                body = bytearray()
+                while (part := await call.read()) is not grpc.aio.EOF:
+                    body += part.chunk
+                    _refuse_size(len(body), size_bytes_max=header.size_bytes)
+        finally:
+            call.cancel()
+        return SealedShares(survivor_set_from_message(header), bytes(body))
+
+    async def answer(
+        self, round_name: str, *, share_sum: bytes, signature: bytes
+    ) -> None:
+        """Send the one answer."""
+        request = aggregation_pb2.SubmitOpeningRequest(
+            round=round_name, share_sum=share_sum, signature=signature
+        )
+        async with translated_errors():
+            await self._stub.SubmitOpening(request, timeout=self._call_timeout_s)
+
+
+async def _parts(
+    contribution: Contribution,
+) -> AsyncIterator[aggregation_pb2.SubmitContributionRequest]:
+    header = aggregation_pb2.ContributionHeader(
+        round=contribution.round_name,
+        roster_hash=contribution.roster_hash,
+        size_bytes=len(contribution.body),
+        sha256=contribution.sha256,
+        signature=contribution.signature,
+    )
+    yield aggregation_pb2.SubmitContributionRequest(header=header)
+    for start in range(0, len(contribution.body), CHUNK_BYTES):
+        chunk = contribution.body[start : start + CHUNK_BYTES]
+        yield aggregation_pb2.SubmitContributionRequest(chunk=chunk)
+
+
+def _header(part: object, *, size_bytes_max: int) -> aggregation_pb2.SharesHeader:
+    """Return the header that a stream of shares begins with."""
+    if (
+        not isinstance(part, aggregation_pb2.DownloadSharesResponse)
+        or part.WhichOneof("part") != "header"
+    ):
+        raise CiphertextMalformed("Shares begin with their header.", field="header")
+    _refuse_size(part.header.size_bytes, size_bytes_max=size_bytes_max)
+    return part.header
+
+
+def _refuse_size(size_bytes: int, *, size_bytes_max: int) -> None:
+    if not 0 <= size_bytes <= size_bytes_max:
+        raise CiphertextMalformed(
+            "More sealed shares than this round can have.", field="size_bytes"
+        )

@@ -1,0 +1,1 @@
+"""What a node measures about the requests that it served."""

@@ -1,0 +1,248 @@
+"""A coordinator in memory that does its part honestly, and can be told not to."""
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field, replace
+
+from federated_router.crypto import beacon, ckks, opening, packed_shamir, quantise
+from federated_router.crypto.body import CIPHERTEXT_BYTES
+from federated_router.crypto.transcript import MemberName
+from federated_router.federation.contribution import sealed_bytes
+from federated_router.federation.credentials import Credentials
+from federated_router.federation.round_view import (
+    Contribution,
+    NoiseTerms,
+    RosterMember,
+    Round,
+    RoundState,
+    SealedShares,
+)
+from federated_router.federation.statements import Survivor, attempt_of
+from federated_router.federation.survivor_signature import SurvivorSet, sign_survivors
+from federated_router.federation.verification import Roster
+from federated_router.kit.errors import RoundUnknown, ShareConflict, Unavailable
+from federated_router.priors.catalogue import Catalogue, Cell
+
+ROUND = "rounds/r1"
+CELL = Cell("models/a", "eu")
+CATALOGUE = Catalogue(version=1, models=("models/a",), regions=("eu",), slot_max=1000)
+NOISE = NoiseTerms(scale=4.0, survivors_min=3, colluders_max=1, sensitivity_squared=1)
+
+
+@dataclass
+class MemoryCoordinator:
+    """Moves one round by hand; keeps everything that members sent."""
+
+    credentials: Credentials
+    round: Round
+    contributions: dict[MemberName, Contribution] = field(default_factory=dict)
+    sent: list[tuple[MemberName, bytes]] = field(default_factory=list)
+    answers: dict[MemberName, bytes] = field(default_factory=dict)
+    excluded: set[MemberName] = field(default_factory=set)
+    lose_next_response: bool = False
+    known: bool = True
+
+    def client(self, member: str) -> "MemoryRounds":
+        """Return the door for one member."""
+        return MemoryRounds(self, MemberName(member))
+
+    def end_joining(self) -> Round:
+        """Enter REVEALING."""
+        return self._enter(RoundState.REVEALING)
+
+    def end_revealing(self) -> Round:
+        """Fix the roster and its beacon, and enter COLLECTING."""
+        revealed = tuple(entry for entry in self.round.roster if entry.nonce)
+        roster = tuple(sorted(revealed, key=lambda entry: entry.member))
+        self.round = replace(
+            self.round, roster=roster, joined_count=len(self.round.roster)
+        )
+        return self.with_recomputed_hashes(RoundState.COLLECTING)
+
+    def with_recomputed_hashes(self, state: RoundState) -> Round:
+        """Make hash and beacon follow from the roster as it is."""
+        attempt = attempt_of(self.round.name)
+        entries = [entry.entry for entry in self.round.roster]
+        nonces = {entry.member: entry.nonce for entry in self.round.roster}
+        self.round = replace(
+            self.round,
+            roster_hash=beacon.roster_hash(attempt, entries),
+            beacon=beacon.beacon(attempt, entries, nonces),
+        )
+        return self._enter(state)
+
+    def end_collecting(self) -> Round:
+        """Fix the survivors and enter OPENING."""
+        self.round = replace(
+            self.round, survivors=frozenset(set(self.contributions) - self.excluded)
+        )
+        return self._enter(RoundState.OPENING)
+
+    def end(self, state: RoundState) -> Round:
+        """End the round."""
+        return self._enter(state)
+
+    def survivor_set(self) -> SurvivorSet:
+        """Return the signed survivors, in the order of names."""
+        survivors = tuple(
+            Survivor(name, kept.sha256, kept.signature)
+            for name, kept in sorted(self.contributions.items())
+            if name in self.round.survivors
+        )
+        return self.signed(survivors)
+
+    def signed(self, survivors: Sequence[Survivor]) -> SurvivorSet:
+        """Return any set under this coordinator's signature."""
+        signature = sign_survivors(
+            self.round.name,
+            self.round.roster_hash,
+            survivors,
+            certificate_key=self.credentials.certificate_key,
+        )
+        return SurvivorSet(
+            tuple(survivors), signature, self.credentials.certificate_der
+        )
+
+    def shares_for(self, holder: MemberName) -> SealedShares:
+        """Return what the survivors sealed to one holder."""
+        claim = self.survivor_set()
+        index = [entry.member for entry in self.round.roster].index(holder)
+        size = sealed_bytes(self.roster)
+        ciphertext = self.ciphertexts * CIPHERTEXT_BYTES
+        start = ciphertext + index * size
+        parts = [
+            self.contributions[survivor.member].body[start : start + size]
+            for survivor in claim.survivors
+        ]
+        return SealedShares(claim, b"".join(parts))
+
+    def opened_sum(self) -> list[int]:
+        """Return the published slots of the sum, exactly."""
+        survivors = sorted(self.round.survivors)
+        polynomials = beacon.public_polynomials(
+            attempt_of(self.round.name),
+            self.round.roster_hash,
+            self.round.beacon,
+            count=self.ciphertexts,
+        )
+        size = self.ciphertexts * CIPHERTEXT_BYTES
+        bodies = [self.contributions[name].body[:size] for name in survivors]
+        total = ckks.sum_bodies(bodies, polynomials=polynomials)
+        thresholds = self.roster.thresholds
+        numbers = {
+            entry.member: number
+            for number, entry in enumerate(self.round.roster, start=1)
+        }
+        answers = {
+            numbers[name]: packed_shamir.share_from_bytes(answer, thresholds)
+            for name, answer in self.answers.items()
+        }
+        found = opening.open_secret(
+            answers, thresholds=thresholds, contributors=len(survivors)
+        )
+        slots = CATALOGUE.statistic_slots
+        opened = ckks.open_sum(total, found.secret)
+        published = quantise.without_count(opened, accepted=len(survivors), slots=slots)
+        return [int(value) for value in published]
+
+    @property
+    def ciphertexts(self) -> int:
+        """How many ciphertexts a contribution has."""
+        return ckks.ciphertexts_for(self.round.catalogue.vector_length)
+
+    @property
+    def roster(self) -> Roster:
+        """The roster as a verified one."""
+        thresholds = packed_shamir.Thresholds.for_roster(len(self.round.roster))
+        return Roster(
+            self.round.name,
+            self.round.roster,
+            self.round.roster_hash,
+            self.round.beacon,
+            thresholds,
+        )
+
+    def lose(self) -> None:
+        """Lose one response, after the request was carried out."""
+        if self.lose_next_response:
+            self.lose_next_response = False
+            raise Unavailable("The response was lost.")
+
+    def _enter(self, state: RoundState) -> Round:
+        history = self.round.history | {state}
+        self.round = replace(self.round, state=state, history=history)
+        return self.round
+
+
+class MemoryRounds:
+    """RoundsClient of one member, without a network."""
+
+    def __init__(self, coordinator: MemoryCoordinator, member: MemberName) -> None:
+        self._coordinator = coordinator
+        self._member = member
+
+    async def watch(self) -> AsyncGenerator[Round | None, None]:
+        """Yield the round once."""
+        yield self._coordinator.round
+
+    async def get(self, round_name: str) -> Round:
+        """Return the round."""
+        if round_name != self._coordinator.round.name or not self._coordinator.known:
+            raise RoundUnknown("There is no such round.")
+        return self._coordinator.round
+
+    async def join(
+        self, round_name: str, entry: RosterMember, *, signature: bytes
+    ) -> Round:
+        """Put the member on the roster; refuse another entry of the same name."""
+        assert round_name == self._coordinator.round.name
+        assert signature
+        self._put(entry)
+        self._coordinator.lose()
+        return self._coordinator.round
+
+    async def reveal(self, round_name: str, *, nonce: bytes, signature: bytes) -> Round:
+        """Keep the nonce."""
+        assert round_name == self._coordinator.round.name
+        assert signature
+        own = next(
+            entry
+            for entry in self._coordinator.round.roster
+            if entry.member == self._member
+        )
+        self._put(replace(own, nonce=nonce))
+        self._coordinator.lose()
+        return self._coordinator.round
+
+    async def contribute(self, contribution: Contribution) -> None:
+        """Keep the contribution; refuse another one."""
+        self._coordinator.sent.append((self._member, contribution.body))
+        known = self._coordinator.contributions.setdefault(self._member, contribution)
+        if known != contribution:
+            raise ShareConflict("Another contribution is here.")
+        self._coordinator.lose()
+
+    async def download_shares(
+        self, round_name: str, *, size_bytes_max: int
+    ) -> SealedShares:
+        """Return the survivors' shares for this holder."""
+        assert round_name == self._coordinator.round.name
+        shares = self._coordinator.shares_for(self._member)
+        assert len(shares.body) <= size_bytes_max
+        return shares
+
+    async def answer(
+        self, round_name: str, *, share_sum: bytes, signature: bytes
+    ) -> None:
+        """Keep the answer; refuse another one."""
+        assert round_name == self._coordinator.round.name
+        assert signature
+        known = self._coordinator.answers.setdefault(self._member, share_sum)
+        if known != share_sum:
+            raise ShareConflict("Another answer is here.")
+        self._coordinator.lose()
+
+    def _put(self, entry: RosterMember) -> None:
+        round_ = self._coordinator.round
+        others = tuple(one for one in round_.roster if one.member != entry.member)
+        roster = tuple(sorted((*others, entry), key=lambda one: one.member))
+        self._coordinator.round = replace(round_, roster=roster)
