@@ -1,0 +1,1 @@
+"""Rounds of aggregation: their life, their store and their service."""

@@ -1,0 +1,110 @@
+"""What can happen to a round.
+
+Decides the vocabulary of `lifecycle.advance` only. What members say arrives here after
+its signatures were verified (`admission`); what the coordinator's own work found
+arrives here too, so that one function moves a round.
+"""
+
+from dataclasses import dataclass, field
+
+from coordinator.rounds.round import Contribution, JoinedMember
+from federated_router.crypto.transcript import MemberName
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A member joined with keys and a commitment."""
+
+    member: MemberName
+    entry: JoinedMember
+
+
+@dataclass(frozen=True, slots=True)
+class Revealed:
+    """A member revealed the nonce that it committed to."""
+
+    member: MemberName
+    nonce: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Contributed:
+    """A member's body arrived whole; the store keeps it."""
+
+    member: MemberName
+    contribution: Contribution
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A holder sent the sum of its shares over the survivors."""
+
+    member: MemberName
+    share_sum: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """The clock moved; deadlines may have come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The coordinator was restarted while the round ran."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summed:
+    """The survivors' ciphertexts add up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The answers gave the summed secret and named these holders as liars."""
+
+    liars: tuple[MemberName, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningFailed:
+    """So many answers did not give a secret that opens the sum."""
+
+    answers: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """The opened sum passed its checks and gets this revision."""
+
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The opened sum failed its checks."""
+
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class AbortRequested:
+    """An operator, or the coordinator's own failing work, ends the round."""
+
+    cause: str
+
+
+FromMember = Joined | Revealed | Contributed | Answered
+"""What members say."""
+
+Event = (
+    FromMember
+    | TimePassed
+    | Resumed
+    | Summed
+    | Opened
+    | OpeningFailed
+    | Released
+    | Refused
+    | AbortRequested
+)

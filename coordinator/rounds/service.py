@@ -1,0 +1,294 @@
+"""AggregationService: rounds for members, and their opening and end for operators.
+
+Decides which call becomes which event, and that the sender of a message is the
+identity of its connection. Refuses to decide what the event does (`lifecycle`).
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass, replace
+from typing import ClassVar, Final
+
+import grpc
+
+from coordinator.metrics import counted
+from coordinator.newest import Newest
+from coordinator.rounds import admission, events, lifecycle, messages, refusals, upload
+from coordinator.rounds.conductor import Conductor
+from coordinator.rounds.round import Round, RoundName
+from coordinator.rounds.state import State
+from coordinator.rounds.store import Body, Request, RoundStore
+from coordinator.rounds.terms import Terms
+from coordinator.summation import accumulator
+from federated_router.api.v1 import aggregation_pb2 as pb2
+from federated_router.api.v1 import aggregation_pb2_grpc
+from federated_router.crypto.transcript import MemberName
+from federated_router.federation.credentials import Credentials
+from federated_router.federation.survivor_signature import (
+    SurvivorSet,
+    sign_survivors,
+)
+from federated_router.kit.clock import Clock
+from federated_router.kit.errors import FieldInvalid, LimitReached
+from federated_router.kit.identity import Role, current_identity
+from federated_router.kit.names import is_id, resource_id
+from federated_router.kit.pages import page_size_of
+from federated_router.kit.validation import check_required
+
+PAGE_BYTES_MAX: Final = 3 * 1024 * 1024
+"""A page of rounds with large rosters ends early to stay below the message limit."""
+
+NEWEST_NAME: Final = "rounds/-"
+_MEMBERS = frozenset({Role.NODE, Role.ROUTER})
+_OPERATORS = frozenset({Role.OPERATOR})
+_OPENABLE = frozenset({State.OPENING, State.VALIDATING})
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceLimits:
+    """`uploads_max` bounds how many bodies are in memory at the same time."""
+
+    uploads_max: int
+
+
+class AggregationServicer(aggregation_pb2_grpc.AggregationServiceServicer):
+    """Serves members, each for itself, and operators."""
+
+    CALLERS: ClassVar[Mapping[str, frozenset[Role]]] = {
+        "CreateRound": _OPERATORS,
+        "GetRound": _MEMBERS | _OPERATORS,
+        "ListRounds": _MEMBERS | _OPERATORS,
+        "WatchRound": _MEMBERS | _OPERATORS,
+        "JoinRound": _MEMBERS,
+        "RevealBeacon": _MEMBERS,
+        "SubmitContribution": _MEMBERS,
+        "DownloadShares": _MEMBERS,
+        "SubmitOpening": _MEMBERS,
+        "AbortRound": _OPERATORS,
+    }
+    DRAINABLE: ClassVar[frozenset[str]] = frozenset({"CreateRound", "WatchRound"})
+
+    def __init__(
+        self,
+        *,
+        conductor: Conductor,
+        store: RoundStore,
+        newest: Newest[Round],
+        terms: Terms,
+        credentials: Credentials,
+        clock: Clock,
+        limits: ServiceLimits,
+    ) -> None:
+        self._conductor = conductor
+        self._store = store
+        self._newest = newest
+        self._terms = terms
+        self._credentials = credentials
+        self._clock = clock
+        self._limits = limits
+        self._uploads = 0
+
+    async def CreateRound(
+        self, request: pb2.CreateRoundRequest, _: grpc.aio.ServicerContext
+    ) -> pb2.CreateRoundResponse:
+        """Open a round, or return the one that this request opened."""
+        if not is_id(request.request_id):
+            raise FieldInvalid("Choose 1 to 63 safe characters.", field="request_id")
+        terms = replace(self._terms, members_expected=request.members_expected)
+        digest = hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
+        made = await self._conductor.create(terms, Request(request.request_id, digest))
+        return pb2.CreateRoundResponse(round=messages.round_message(made))
+
+    async def GetRound(
+        self, request: pb2.GetRoundRequest, _: grpc.aio.ServicerContext
+    ) -> pb2.GetRoundResponse:
+        """Return one round."""
+        found = await self._conductor.get(_round_name(request.name, "name"))
+        return pb2.GetRoundResponse(round=messages.round_message(found))
+
+    async def ListRounds(
+        self, request: pb2.ListRoundsRequest, _: grpc.aio.ServicerContext
+    ) -> pb2.ListRoundsResponse:
+        """List rounds, newest first."""
+        size = page_size_of(request.page_size)
+        page = await self._store.page(size=size, before=_sequence(request.page_token))
+        response, shown = pb2.ListRoundsResponse(), 0
+        for sequence, round_ in page.rounds:
+            message = messages.round_message(round_)
+            if shown and response.ByteSize() + message.ByteSize() > PAGE_BYTES_MAX:
+                break
+            response.rounds.append(message)
+            response.next_page_token = str(sequence)
+            shown += 1
+        if shown == len(page.rounds) and not page.more:
+            response.next_page_token = ""
+        return response
+
+    async def WatchRound(
+        self, request: pb2.WatchRoundRequest, _: grpc.aio.ServicerContext
+    ) -> AsyncGenerator[pb2.WatchRoundResponse, None]:
+        """Stream a round at once, whenever it changes, and as a sign of life."""
+        name = None
+        if request.name != NEWEST_NAME:
+            name = _round_name(request.name, "name")
+        async with aclosing(self._newest.watch()) as values:
+            async for newest in values:
+                shown = newest if name is None else await self._conductor.get(name)
+                if shown is None:
+                    yield pb2.WatchRoundResponse()
+                else:
+                    yield pb2.WatchRoundResponse(round=messages.round_message(shown))
+
+    async def JoinRound(
+        self, request: pb2.JoinRoundRequest, _: grpc.aio.ServicerContext
+    ) -> pb2.JoinRoundResponse:
+        """Take a member in, once its keys and its statement hold."""
+        with counted("JoinRound"):
+            round_ = await self._round(request.round)
+            event = admission.joined(
+                round_,
+                messages.joined_member(_caller(), request),
+                signature=request.signature,
+                trust=self._credentials.trust,
+                now_s=self._clock.now_s(),
+            )
+            after = await self._conductor.tell(round_.name, event)
+        return pb2.JoinRoundResponse(round=messages.round_message(after))
+
+    async def RevealBeacon(
+        self, request: pb2.RevealBeaconRequest, _: grpc.aio.ServicerContext
+    ) -> pb2.RevealBeaconResponse:
+        """Take a nonce, once it is the one committed to."""
+        with counted("RevealBeacon"):
+            round_ = await self._round(request.round)
+            event = admission.revealed(
+                round_, _caller(), nonce=request.nonce, signature=request.signature
+            )
+            after = await self._conductor.tell(round_.name, event)
+        return pb2.RevealBeaconResponse(round=messages.round_message(after))
+
+    async def SubmitContribution(
+        self,
+        requests: AsyncIterator[pb2.SubmitContributionRequest],
+        _: grpc.aio.ServicerContext,
+    ) -> pb2.SubmitContributionResponse:
+        """Take a body, of which nothing is read before its header was accepted."""
+        with counted("SubmitContribution"):
+            header = await _header(requests)
+            round_ = await self._round(header.round)
+            member, claim = _caller(), messages.claim_of(header)
+            refusals.require_reached(round_, State.COLLECTING)
+            event = admission.contributed(round_, member, claim)
+            if lifecycle.advance(round_, event, self._clock.now_s()) is round_:
+                return pb2.SubmitContributionResponse()
+            with self._upload():
+                content = await upload.receive(
+                    _chunks(requests), size_bytes=claim.size_bytes, sha256=claim.sha256
+                )
+                await asyncio.to_thread(accumulator.refuse_malformed, round_, content)
+                await self._conductor.tell(
+                    round_.name, event, body=Body(member, content)
+                )
+        return pb2.SubmitContributionResponse()
+
+    async def DownloadShares(
+        self, request: pb2.DownloadSharesRequest, _: grpc.aio.ServicerContext
+    ) -> AsyncGenerator[pb2.DownloadSharesResponse, None]:
+        """Stream the signed survivor set, then the shares sealed to the caller."""
+        round_ = await self._round(request.round)
+        member = _caller()
+        if round_.state not in _OPENABLE:
+            raise refusals.wrong_state(round_, needed=State.OPENING)
+        if member not in round_.roster:
+            raise refusals.not_on_roster(member)
+        shares = await self._store.sealed_shares(round_, member, round_.survivors)
+        body = b"".join(shares)
+        signed = SurvivorSet(
+            round_.survivor_set,
+            sign_survivors(
+                round_.name,
+                round_.roster_hash,
+                round_.survivor_set,
+                certificate_key=self._credentials.certificate_key,
+            ),
+            self._credentials.certificate_der,
+        )
+        header = messages.shares_header(signed, size_bytes=len(body))
+        yield pb2.DownloadSharesResponse(header=header)
+        for chunk in upload.chunked(body):
+            yield pb2.DownloadSharesResponse(chunk=chunk)
+
+    async def SubmitOpening(
+        self, request: pb2.SubmitOpeningRequest, _: grpc.aio.ServicerContext
+    ) -> pb2.SubmitOpeningResponse:
+        """Take a holder's one answer."""
+        with counted("SubmitOpening"):
+            round_ = await self._round(request.round)
+            refusals.require_reached(round_, State.OPENING)
+            event = admission.answered(
+                round_,
+                _caller(),
+                share_sum=request.share_sum,
+                signature=request.signature,
+            )
+            await self._conductor.tell(round_.name, event)
+        return pb2.SubmitOpeningResponse()
+
+    async def AbortRound(
+        self, request: pb2.AbortRoundRequest, _: grpc.aio.ServicerContext
+    ) -> pb2.AbortRoundResponse:
+        """End a round that has not ended."""
+        name = _round_name(request.name, "name")
+        cause = f"Aborted by {current_identity().member}: {request.cause}"
+        after = await self._conductor.tell(name, events.AbortRequested(cause))
+        return pb2.AbortRoundResponse(round=messages.round_message(after))
+
+    async def _round(self, name: str) -> Round:
+        return await self._conductor.get(_round_name(name, "round"))
+
+    @contextmanager
+    def _upload(self) -> Iterator[None]:
+        """Hold one of the places for bodies in memory."""
+        if self._uploads >= self._limits.uploads_max:
+            raise LimitReached("Too many uploads at once.", retry_after_s=1.0)
+        self._uploads += 1
+        try:
+            yield
+        finally:
+            self._uploads -= 1
+
+
+def _caller() -> MemberName:
+    return MemberName(current_identity().member)
+
+
+def _round_name(name: str, field: str) -> RoundName:
+    resource_id(name, "rounds", field=field)
+    return RoundName(name)
+
+
+def _sequence(page_token: str) -> int:
+    if page_token and not (page_token.isascii() and page_token.isdigit()):
+        raise FieldInvalid("Use the token of the previous page.", field="page_token")
+    return int(page_token or 0)
+
+
+async def _header(
+    requests: AsyncIterator[pb2.SubmitContributionRequest],
+) -> pb2.ContributionHeader:
+    first = await anext(requests, pb2.SubmitContributionRequest())
+    if first.WhichOneof("part") != "header":
+        raise FieldInvalid("A contribution begins with its header.", field="header")
+    check_required(first.header)
+    return first.header
+
+
+async def _chunks(
+    requests: AsyncIterator[pb2.SubmitContributionRequest],
+) -> AsyncIterator[bytes]:
+    async for request in requests:
+        if request.WhichOneof("part") != "chunk":
+            raise FieldInvalid("After the header come chunks only.", field="chunk")
+        yield request.chunk

@@ -1,0 +1,52 @@
+"""Receive a body in chunks, never more of it than was announced.
+
+Decides when bytes are refused. Refuses to know what they mean and who sent them.
+"""
+
+import hashlib
+import hmac
+from collections.abc import AsyncIterator
+from typing import Final
+
+from federated_router.kit.errors import FieldInvalid
+
+CHUNK_BYTES_MAX: Final = 1024 * 1024
+
+
+async def receive(
+    chunks: AsyncIterator[bytes], *, size_bytes: int, sha256: bytes
+) -> bytes:
+    """Return the body of that size and digest.
+
+    Raises:
+        FieldInvalid: a chunk that is empty or too large, another size or digest.
+    """
+    body = bytearray()
+    async for chunk in chunks:
+        if not 0 < len(chunk) <= CHUNK_BYTES_MAX:
+            raise FieldInvalid(
+                f"A chunk has 1 to {CHUNK_BYTES_MAX} bytes.", field="chunk"
+            )
+        body += chunk
+        if len(body) > size_bytes:
+            raise _other_size(size_bytes)
+    if len(body) < size_bytes:
+        raise _other_size(size_bytes)
+    if not hmac.compare_digest(hashlib.sha256(body).digest(), sha256):
+        raise FieldInvalid("The body has another SHA-256 digest.", field="sha256")
+    return bytes(body)
+
+
+def chunked(body: bytes) -> list[bytes]:
+    """Return a body in chunks of at most CHUNK_BYTES_MAX."""
+    return [
+        body[start : start + CHUNK_BYTES_MAX]
+        for start in range(0, len(body), CHUNK_BYTES_MAX)
+    ]
+
+
+def _other_size(size_bytes: int) -> FieldInvalid:
+    return FieldInvalid(
+        f"The body does not have the {size_bytes} bytes of its header.",
+        field="size_bytes",
+    )

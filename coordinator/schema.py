@@ -1,0 +1,99 @@
+"""The coordinator's tables, as the newest revision in `migrations` leaves them.
+
+What members send is kept as it came: ciphertexts and sealed shares. Bodies and answers
+go when a round ends; no column ever holds one member's statistics.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+_Sequence = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _of_round() -> Column[str]:
+    return Column("round", Text, ForeignKey("rounds.name"), primary_key=True)
+
+
+rounds = Table(
+    "rounds",
+    metadata,
+    Column("sequence", _Sequence, primary_key=True, autoincrement=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("request_id", Text, nullable=True, unique=True),
+    Column("request_sha256", LargeBinary, nullable=False),
+    Column("terms_json", Text, nullable=False),
+    Column("state", Text, nullable=False, index=True),
+    Column("deadline_s", Double, nullable=False),
+    Column("roster_hash", LargeBinary, nullable=False),
+    Column("beacon", LargeBinary, nullable=False),
+    Column("end_cause", Text, nullable=False),
+    Column("priors_revision", BigInteger, nullable=False),
+    Column("version", Integer, nullable=False),
+)
+
+history = Table(
+    "round_history",
+    metadata,
+    _of_round(),
+    Column("position", Integer, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("enter_s", Double, nullable=False),
+)
+
+members = Table(
+    "round_members",
+    metadata,
+    _of_round(),
+    Column("member", Text, primary_key=True),
+    Column("signing_key", LargeBinary, nullable=False),
+    Column("sealing_key", LargeBinary, nullable=False),
+    Column("not_after_s", BigInteger, nullable=False),
+    Column("binding_signature", LargeBinary, nullable=False),
+    Column("certificate_der", LargeBinary, nullable=False),
+    Column("commitment", LargeBinary, nullable=False),
+    Column("nonce", LargeBinary, nullable=True),
+    Column("roster_place", Integer, nullable=True),
+    Column("survivor_place", Integer, nullable=True),
+    Column("lied", Integer, nullable=False),
+)
+
+contributions = Table(
+    "round_contributions",
+    metadata,
+    _of_round(),
+    Column("member", Text, primary_key=True),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    Column("size_bytes", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=True),
+)
+
+answers = Table(
+    "round_answers",
+    metadata,
+    _of_round(),
+    Column("member", Text, primary_key=True),
+    Column("share_sum", LargeBinary, nullable=False),
+)
+
+priors = Table(
+    "priors",
+    metadata,
+    Column("revision", BigInteger, primary_key=True, autoincrement=False),
+    Column("round", Text, ForeignKey("rounds.name"), nullable=False, unique=True),
+    Column("create_s", Double, nullable=False),
+    Column("catalogue_json", Text, nullable=False),
+    Column("members", Integer, nullable=False),
+    Column("noise_standard_deviation", Double, nullable=False),
+    Column("sums", LargeBinary, nullable=False),
+)

@@ -1,0 +1,1 @@
+"""Add what cannot be read, and release what may be known: the sum."""

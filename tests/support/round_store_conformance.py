@@ -1,0 +1,234 @@
+"""What every database under `RoundStore` must do alike."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+
+import pytest
+from sqlalchemy import text
+
+from coordinator.app import MIGRATIONS
+from coordinator.priors.store import PriorsStore
+from coordinator.rounds import events, lifecycle
+from coordinator.rounds.round import Round, RoundName
+from coordinator.rounds.state import State
+from coordinator.rounds.store import Body, Request, RoundStore
+from federated_router.kit.database import Database
+from federated_router.kit.errors import (
+    PriorsUnknown,
+    RequestIdReused,
+    RoundStateWrong,
+    RoundUnknown,
+    StoreUnavailable,
+)
+from federated_router.priors.publication import Priors
+from tests.support import round_script as script
+
+REQUEST = Request("request-1", b"digest")
+
+
+@dataclass
+class OpenStores:
+    """Stores on one database."""
+
+    database: Database
+    rounds: RoundStore
+    priors: PriorsStore
+
+    @classmethod
+    async def open(cls, url: str) -> "OpenStores":
+        """Open the database at `url`."""
+        database = await Database.open(url, migrations=MIGRATIONS)
+        return cls(database, RoundStore(database), PriorsStore(database))
+
+    async def play(self, *events_: events.Event) -> Round:
+        """Create a round and store a transition for each event."""
+        round_ = await self.rounds.create(script.new_round(), REQUEST)
+        for event in events_:
+            round_ = await self.step(round_, event)
+        return round_
+
+    async def step(self, before: Round, event: events.Event) -> Round:
+        """Store one transition with what belongs to it."""
+        after = lifecycle.advance(before, event, script.START_S)
+        assert after is not before
+        body = priors = None
+        if isinstance(event, events.Contributed):
+            index = int(event.member.rpartition("-")[2])
+            body = Body(event.member, script.body(index))
+        if isinstance(event, events.Released):
+            priors = published(event.revision)
+        return await self.rounds.save(before, after, body=body, priors=priors)
+
+
+def published(revision: int) -> Priors:
+    """Return priors of the scripted round."""
+    catalogue = script.TERMS.catalogue
+    sums = [value - 3 for value in range(catalogue.statistic_slots)]
+    return Priors(
+        revision=revision,
+        round_name=script.NAME,
+        create_time_s=script.START_S,
+        catalogue=catalogue,
+        members=4,
+        noise_standard_deviation=5.5,
+        performance=catalogue.decode(sums),
+    )
+
+
+def path_to(state: State) -> list[events.Event]:
+    """Return the events that lead a new round into `state`."""
+    if state is State.ABORTED:
+        return [*path_to(State.OPENING), events.AbortRequested("enough")]
+    if state is State.REJECTED:
+        return [*path_to(State.VALIDATING), events.Refused("wrong")]
+    path: list[events.Event] = []
+    for reached, steps in script.STEPS.items():
+        if reached is state:
+            return path
+        path += steps
+    return path
+
+
+class RoundStoreConformance:
+    """Subclassed once for each database, with a fixture `url`."""
+
+    __test__ = False
+
+    @pytest.fixture
+    async def stores(self, url: str) -> AsyncIterator[OpenStores]:
+        """Return open stores on an empty database."""
+        opened = await OpenStores.open(url)
+        yield opened
+        await opened.database.close()
+
+    @pytest.mark.parametrize("state", list(State))
+    async def test_round_is_read_back_whole_in_every_state(
+        self, stores: OpenStores, url: str, state: State
+    ) -> None:
+        """What a killed coordinator finds is what it had committed, to the byte."""
+        held = await stores.play(*path_to(state))
+        await stores.database.close()
+
+        reopened = await OpenStores.open(url)
+
+        assert held.state is state
+        assert await reopened.rounds.newest() == held
+        assert await reopened.rounds.load(script.NAME) == held
+        await reopened.database.close()
+
+    async def test_partial_states_are_read_back_too(self, stores: OpenStores) -> None:
+        """One member of four has sent something when the coordinator dies."""
+        held = await stores.play()
+
+        for event in path_to(State.PUBLISHED):
+            held = await stores.step(held, event)
+
+            assert await stores.rounds.load(script.NAME) == held
+
+    async def test_bodies_are_read_in_parts(self, stores: OpenStores) -> None:
+        """A holder gets its share of each survivor; nobody loads whole bodies."""
+        held = await stores.play(*path_to(State.OPENING))
+        dealers = (script.member(3), script.member(1))
+
+        parts = await stores.rounds.sealed_shares(held, script.member(2), dealers)
+        ciphertext = await stores.rounds.ciphertext(held, script.member(4))
+
+        start = held.ciphertext_bytes + held.sealed_share_bytes
+        end = start + held.sealed_share_bytes
+        assert parts == [script.body(3)[start:end], script.body(1)[start:end]]
+        assert ciphertext == script.body(4)[: held.ciphertext_bytes]
+
+    @pytest.mark.parametrize("state", [State.PUBLISHED, State.REJECTED, State.ABORTED])
+    async def test_ended_round_keeps_no_body_and_no_answer(
+        self, stores: OpenStores, state: State
+    ) -> None:
+        """What could be opened later is deleted in the transaction that ends it."""
+        held = await stores.play(*path_to(state))
+
+        async with stores.database.read("look") as connection:
+            bodies = await connection.execute(
+                text("SELECT body FROM round_contributions")
+            )
+            answers = await connection.execute(text("SELECT * FROM round_answers"))
+            assert set(bodies.scalars()) == {None}
+            assert answers.all() == []
+        with pytest.raises(StoreUnavailable):
+            await stores.rounds.ciphertext(held, script.member(1))
+
+    async def test_priors_come_with_the_state_that_publishes_them(
+        self, stores: OpenStores
+    ) -> None:
+        """A failed transaction publishes neither; a good one both."""
+        validating = await stores.play(*path_to(State.VALIDATING))
+        await stores.step(validating, events.Released(1))
+
+        with pytest.raises(StoreUnavailable):
+            await stores.step(validating, events.Released(2))
+
+        assert await stores.priors.newest() == published(1)
+        assert await stores.priors.newest_revision() == 1
+        assert await stores.priors.of_revision(1) == published(1)
+        with pytest.raises(PriorsUnknown):
+            await stores.priors.of_revision(2)
+
+    async def test_second_coordinator_on_the_same_round_is_stopped(
+        self, stores: OpenStores
+    ) -> None:
+        """Two of them could fix two survivor sets; the version lets one through."""
+        before = await stores.play()
+        await stores.step(before, script.joined(1))
+
+        with pytest.raises(StoreUnavailable, match="Another coordinator"):
+            await stores.step(before, script.joined(2))
+
+        found = await stores.rounds.load(script.NAME)
+        assert set(found.members) == {script.member(1)}
+
+    async def test_one_request_makes_one_round(self, stores: OpenStores) -> None:
+        """A repeated request gets the round it made, however far that has come."""
+        held = await stores.play(script.joined(1))
+        other = replace(script.new_round(), name=RoundName("rounds/r2"))
+
+        assert await stores.rounds.create(other, REQUEST) == held
+        assert await stores.rounds.of_request(REQUEST) == held
+        with pytest.raises(RequestIdReused):
+            await stores.rounds.create(other, Request("request-1", b"other"))
+
+    async def test_one_round_runs_at_a_time(self, stores: OpenStores) -> None:
+        """The next one opens when the last has ended, and not before."""
+        held = await stores.play(script.joined(1))
+        other = replace(script.new_round(), name=RoundName("rounds/r2"))
+
+        with pytest.raises(RoundStateWrong):
+            await stores.rounds.create(other, Request("request-2", b""))
+        await stores.step(held, events.AbortRequested("enough"))
+        await stores.rounds.create(other, Request(None, b""))
+
+        assert (await stores.rounds.newest()) == other
+
+    async def test_pages_run_from_the_newest_to_the_oldest(
+        self, stores: OpenStores
+    ) -> None:
+        """Each round is on one page."""
+        for number in range(5):
+            name = RoundName(f"rounds/r{number}")
+            made = replace(script.new_round(), name=name)
+            round_ = await stores.rounds.create(made, Request(None, b""))
+            await stores.step(round_, events.AbortRequested("enough"))
+
+        seen, before = [], 0
+        while True:
+            page = await stores.rounds.page(size=2, before=before)
+            seen += [round_.name for _, round_ in page.rounds]
+            before = page.rounds[-1][0]
+            if not page.more:
+                break
+
+        assert seen == [f"rounds/r{number}" for number in (4, 3, 2, 1, 0)]
+
+    async def test_unknown_round_is_unknown(self, stores: OpenStores) -> None:
+        """Nothing is made up."""
+        assert await stores.rounds.newest() is None
+        assert await stores.priors.newest() is None
+        with pytest.raises(RoundUnknown):
+            await stores.rounds.load(RoundName("rounds/none"))
