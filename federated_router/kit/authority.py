@@ -196,4 +196,6 @@ def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 def _write_private(path: Path, content: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
+        # A file that was there before keeps its mode, however open.
+        os.fchmod(descriptor, 0o600)
         file.write(content)

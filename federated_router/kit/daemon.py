@@ -19,8 +19,9 @@ import uvloop
 from federated_router.kit import log as kit_log
 from federated_router.kit import metrics
 from federated_router.kit.config import ConfigurationError, DaemonSettings, load
+from federated_router.kit.errors import NotIdentified
 from federated_router.kit.grpc_server import BoundServer
-from federated_router.kit.identity import Identity, identity_of
+from federated_router.kit.identity import Identity, Role, identity_of
 from federated_router.kit.log import get_logger
 
 log = get_logger("daemon")
@@ -90,13 +91,21 @@ class Daemon:
             await self._stop.wait()
         finally:
             await bound.health.set_draining()
-            if self._leave is not None:
-                await asyncio.wait_for(self._leave(), timeout=grace_s or 1.0)
+            await self._farewell(grace_s or 1.0)
             await bound.server.stop(grace_s)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             log.info("stopped", identity=self.identity.member)
+
+    async def _farewell(self, timeout_s: float) -> None:
+        """Leave, as far as others answer; the end comes with or without them."""
+        if self._leave is None:
+            return
+        try:
+            await asyncio.wait_for(self._leave(), timeout=timeout_s)
+        except Exception as error:
+            log.warning("left without a farewell", exc_info=error)
 
     async def _limb(self, name: str, work: Background) -> None:
         try:
@@ -118,20 +127,28 @@ class Daemon:
             partial.replace(ready)
 
 
-def own_identity(settings: DaemonSettings) -> Identity:
-    """Return the identity in the daemon's own certificate."""
+def own_identity(settings: DaemonSettings, *, role: Role | None = None) -> Identity:
+    """Return the identity in the daemon's own certificate, of this role if given.
+
+    Raises ConfigurationError: the file holds no such identity.
+    """
     from cryptography import x509  # noqa: PLC0415 - only at start.
 
     try:
         pem = settings.tls.certificate.read_bytes()
-    except OSError as error:
+        names = (
+            x509.load_pem_x509_certificate(pem)
+            .extensions.get_extension_for_class(x509.SubjectAlternativeName)
+            .value.get_values_for_type(x509.UniformResourceIdentifier)
+        )
+        identity = identity_of(names)
+    except (OSError, ValueError, x509.ExtensionNotFound, NotIdentified) as error:
         raise ConfigurationError(f"tls.certificate: {error}") from error
-    names = (
-        x509.load_pem_x509_certificate(pem)
-        .extensions.get_extension_for_class(x509.SubjectAlternativeName)
-        .value.get_values_for_type(x509.UniformResourceIdentifier)
-    )
-    return identity_of(names)
+    if role not in (None, identity.role):
+        raise ConfigurationError(
+            f"tls.certificate: expected one of a {role}, not of {identity.member}"
+        )
+    return identity
 
 
 Model = TypeVar("Model", bound=DaemonSettings)

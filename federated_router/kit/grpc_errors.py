@@ -5,6 +5,7 @@ RetryInfo where waiting helps.
 """
 
 from google.protobuf import any_pb2, duration_pb2
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 from grpc import StatusCode
 from grpc.aio import AioRpcError
@@ -34,7 +35,9 @@ _BY_REASON = {
     for cls in sorted(errors.all_error_classes(), key=lambda cls: len(cls.__mro__))
     if "reason" in cls.__dict__
 }
-_BY_CODE = {
+# The category that a code without a known reason means.
+_BY_CODE: dict[StatusCode, type[errors.FederationError]] = {
+    StatusCode.INVALID_ARGUMENT: errors.InvalidInput,
     StatusCode.UNAVAILABLE: errors.Unavailable,
     StatusCode.DEADLINE_EXCEEDED: errors.DeadlineExceeded,
     StatusCode.RESOURCE_EXHAUSTED: errors.LimitReached,
@@ -80,10 +83,10 @@ def translate(error: AioRpcError) -> errors.FederationError:
     """
     info, retry_after_s = _parse(error)
     message = error.details() or error.code().name
+    category = _BY_CODE.get(error.code(), errors.Internal)
     if info is None:
-        cls = _BY_CODE.get(error.code(), errors.Internal)
-        return _made(cls, message, {}, None)
-    cls = _BY_REASON.get(info.reason, errors.Internal)
+        return _made(category, message, {}, None)
+    cls = _BY_REASON.get(info.reason, category)
     return _made(cls, message, dict(info.metadata), retry_after_s)
 
 
@@ -114,12 +117,11 @@ def _parse(
     )
     if raw is None:
         return None, None
-    status = status_pb2.Status()
+    content = raw if isinstance(raw, bytes) else raw.encode()
     try:
-        status.ParseFromString(raw if isinstance(raw, bytes) else raw.encode())
-    except ValueError:
+        return _details(status_pb2.Status.FromString(content))
+    except DecodeError:
         return None, None
-    return _details(status)
 
 
 def _details(
@@ -129,8 +131,9 @@ def _details(
     retry_after_s: float | None = None
     for detail in status.details:
         if detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
-            info = error_details_pb2.ErrorInfo()
-            detail.Unpack(info)
+            found = error_details_pb2.ErrorInfo()
+            detail.Unpack(found)
+            info = found if found.domain == DOMAIN else info
         elif detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR):
             retry = error_details_pb2.RetryInfo()
             detail.Unpack(retry)

@@ -54,9 +54,11 @@ def dns_name(trust_domain: str, role: Role, peer_id: str | None = None) -> str:
 def parse_uri(uri: str) -> Identity:
     """Return the identity in a SAN URI; raise NotIdentified for any other shape."""
     parts = uri.removeprefix(SCHEME).split("/")
-    if not uri.startswith(SCHEME) or len(parts) != 3 or not is_id(parts[2]):  # noqa: PLR2004 - domain, role, id.
+    if not uri.startswith(SCHEME) or len(parts) != 3:  # noqa: PLR2004 - domain, role, id.
         raise NotIdentified("The certificate's URI name is not of this federation.")
     trust_domain, role, peer_id = parts
+    if not trust_domain or not is_id(peer_id):
+        raise NotIdentified("The certificate's URI name is not of this federation.")
     if role not in set(Role):
         raise NotIdentified("The certificate names a role that does not exist.")
     return Identity(role=Role(role), id=peer_id, trust_domain=trust_domain)

@@ -3,8 +3,10 @@
 The endpoint speaks mTLS like everything else: there is no plaintext port.
 """
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 
 from prometheus_client import Counter, Histogram, start_http_server
 
@@ -35,7 +37,7 @@ def serving(address: str | None, tls: TlsSettings) -> Iterator[None]:
         yield
         return
     host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
+    if not host or not (port.isascii() and port.isdigit()):
         raise ConfigurationError("metrics.address: expected HOST:PORT")
     server, thread = start_http_server(
         int(port),
@@ -45,6 +47,9 @@ def serving(address: str | None, tls: TlsSettings) -> Iterator[None]:
         client_cafile=str(tls.authority),
         client_auth_required=True,
     )
+    # Each connection shakes hands in its own thread: a silent one must not keep the
+    # rest waiting, nor the daemon from ending.
+    cast("ssl.SSLSocket", server.socket).do_handshake_on_connect = False
     try:
         yield
     finally:

@@ -1,6 +1,7 @@
 """W3C trace context: taken from the caller, or begun here, and carried on.
 
-Source: W3C Trace Context, level 1. Only `traceparent` is carried.
+Source: W3C Trace Context, level 1. Only `traceparent` is carried. Of a later version
+the fields of version 00 are read, as the standard asks; version ff is invalid.
 """
 
 import re
@@ -9,7 +10,10 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 KEY = "traceparent"
-_SHAPE = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+_SHAPE = re.compile(
+    r"(?!ff)(?P<version>[0-9a-f]{2})-(?!0{32})(?P<trace>[0-9a-f]{32})"
+    r"-(?!0{16})[0-9a-f]{16}-(?P<flags>[0-9a-f]{2})(?P<rest>-.*)?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +34,9 @@ def continued(header: str | None) -> Trace:
     """Return a new span of the caller's trace, or of a new one."""
     match = _SHAPE.fullmatch(header or "")
     span_id = secrets.token_hex(8)
-    if match is None or set(match[1]) == {"0"}:
+    if match is None or (match["version"] == "00" and match["rest"]):
         return Trace(trace_id=secrets.token_hex(16), span_id=span_id, flags="00")
-    return Trace(trace_id=match[1], span_id=span_id, flags=match[3])
+    return Trace(trace_id=match["trace"], span_id=span_id, flags=match["flags"])
 
 
 _current: ContextVar[Trace | None] = ContextVar("current_trace", default=None)

@@ -73,6 +73,14 @@ def _presence_check(field: FieldDescriptor) -> _Check:
 
 def _nested_check(field: FieldDescriptor) -> _Check:
     name = field.name
+    if field.message_type is not None and field.message_type.GetOptions().map_entry:
+
+        def value(message: Message, path: str) -> None:
+            for key, item in getattr(message, name).items():
+                _check(item, f"{path}{name}[{key}].")
+
+        return value
+
     if field.is_repeated:
 
         def each(message: Message, path: str) -> None:

@@ -7,7 +7,7 @@ from federated_router.privacy.policy import PrivatePolicy
 
 
 class PolicySettings(Settings):
-    """One tier; docs/privacy_model.md gives the formula. Decimals are written as text."""
+    """One tier; docs/privacy_model.md gives the formula. Decimals are text."""
 
     name: ResourceId
     slots: int

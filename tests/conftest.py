@@ -1,0 +1,3 @@
+"""Fixtures come in families, one file each."""
+
+pytest_plugins = ("tests.support.fix_pki", "tests.support.fix_router")
