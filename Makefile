@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NODES ?= 3
 STAMP := $(VENV)/.set-up
-PIP := PIP_CONSTRAINT=constraints.txt $(BIN)/pip --quiet
+PIP := PYTHONWARNINGS=ignore PIP_CONSTRAINT=constraints.txt $(BIN)/pip
 
 .DEFAULT_GOAL := help
 
@@ -15,10 +15,10 @@ help: ## Show this list
 setup: $(STAMP) ## Create the virtual environment with pinned dependencies
 
 $(STAMP): pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --upgrade pip setuptools
-	$(PIP) install torch
-	$(PIP) install --editable '.[node,postgres]' --group dev
+	@echo "Setting up $(VENV); this takes a few minutes the first time."
+	$(PYTHON) -m venv $(VENV) && $(PIP) install --quiet --upgrade pip setuptools
+	$(PIP) install --quiet torch
+	$(PIP) install --quiet --editable '.[node,postgres]' --group dev
 	@touch $@
 
 demo: setup ## Bring a federation up, show the main job, take it down

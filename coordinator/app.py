@@ -157,7 +157,7 @@ def _terms(settings: CoordinatorSettings) -> Terms:
 def _bound(
     settings: CoordinatorSettings, identity: Identity, core: Core
 ) -> BoundServer:
-    health = Health([_AGGREGATION.full_name, _PRIORS.full_name])
+    health = Health([_AGGREGATION.full_name, _PRIORS.full_name, _OPS.full_name])
     ops = OpsServicer(
         identity=identity,
         settings=settings,

@@ -5,7 +5,12 @@ from pydantic import Field
 from coordinator.newest import WatchLimits
 from coordinator.rounds.terms import Durations, Terms
 from federated_router.crypto.packed_shamir import ROSTER_SIZE_MAX, ROSTER_SIZE_MIN
-from federated_router.kit.config import DaemonSettings, ResourceId, Settings
+from federated_router.kit.config import (
+    DaemonSettings,
+    DatabaseUrl,
+    ResourceId,
+    Settings,
+)
 from federated_router.kit.names import resource_name
 from federated_router.priors.catalogue import (
     LATENCY_BOUNDS_MS,
@@ -20,7 +25,7 @@ class StoreSettings(Settings):
     `url` is `sqlite+aiosqlite:////absolute/path` or `postgresql+psycopg://...`.
     """
 
-    url: str
+    url: DatabaseUrl
     timeout_s: float = Field(default=5.0, gt=0)
 
 

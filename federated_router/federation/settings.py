@@ -11,6 +11,7 @@ from pydantic import Field
 from federated_router.federation.backoff import Backoff
 from federated_router.federation.verification import Floor
 from federated_router.kit.config import Settings
+from federated_router.privacy.event import SHARE_SIGMA_MIN
 
 _DAY_S = 86_400.0
 
@@ -24,7 +25,7 @@ class MembershipSettings(Settings):
 
     coordinator: str
     vault: Path
-    noise_scale_min: float = Field(ge=0.5)
+    noise_scale_min: float = Field(ge=SHARE_SIGMA_MIN)
     participation_min: float = Field(default=0.8, gt=0, le=1)
     members_min: int = Field(default=3, ge=3)
     colluders_min: int | None = Field(default=None, ge=0)

@@ -6,6 +6,7 @@ Secrets are never in the file; the file names the files that hold them.
 import tomllib
 from pathlib import Path
 from typing import Annotated, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -25,6 +26,18 @@ def _checked_id(value: str) -> str:
 
 
 ResourceId = Annotated[str, AfterValidator(_checked_id)]
+
+
+def _without_password(url: str) -> str:
+    if urlsplit(url).password is not None:
+        raise ValueError(
+            "put the password into a file and name it: ?passfile=/path/to/pgpass"
+        )
+    return url
+
+
+DatabaseUrl = Annotated[str, AfterValidator(_without_password)]
+"""A database's address; never with a password, which would show in the status."""
 
 
 class TlsSettings(Settings):
@@ -59,6 +72,16 @@ class MetricsSettings(Settings):
     address: str | None = None
 
 
+class OpsSettings(Settings):
+    """Ids of the operators who may read this daemon's own plain statistics.
+
+    An operator's certificate is good in the whole federation, and plain statistics are
+    the organisation's own: nobody reads them who is not named here.
+    """
+
+    statistics_readers: tuple[ResourceId, ...] = ()
+
+
 class DaemonSettings(Settings):
     """What every daemon has."""
 
@@ -66,6 +89,7 @@ class DaemonSettings(Settings):
     server: ServerSettings = ServerSettings()
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
+    ops: OpsSettings = OpsSettings()
 
 
 Model = TypeVar("Model", bound=Settings)

@@ -7,6 +7,7 @@ dead limb must not look alive.
 import argparse
 import asyncio
 import json
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -167,6 +168,10 @@ def main(
             level=settings.log.level, form=settings.log.format, daemon=name
         )
         uvloop.run(_run(settings, build))
+        # Everything is closed. What the interpreter would still do, unloading torch
+        # above all, takes seconds and keeps nobody's data.
+        sys.stdout.flush()
+        os._exit(0)
     except ConfigurationError as error:
         sys.stderr.write(f"{name}: {error}\n")
         sys.exit(EXIT_CONFIGURATION)

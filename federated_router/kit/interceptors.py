@@ -1,18 +1,21 @@
 """The one interceptor: identity, role, required fields, errors, metrics, one log line.
 
 One instead of several because each costs 20 microseconds a call. Wrapped handlers are
-made once per method.
+made once per method, and so is everything else that does not change between calls.
 """
 
 import asyncio
+import inspect
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, cast
 
 import grpc
 from google.protobuf.message import Message
+from prometheus_client import Counter, Histogram
 
 from federated_router.kit.errors import (
     DeadlineExceeded,
@@ -36,6 +39,8 @@ from federated_router.kit.tracing import Trace, continued, set_current_trace
 from federated_router.kit.validation import check_required
 
 log = get_logger("call")
+IDENTITIES_MAX = 4096
+"""How many certificates' names are remembered with the identity in them."""
 
 # What gRPC hands to handlers is untyped; the untyped stays inside this module.
 _Handler = Callable[[object, grpc.aio.ServicerContext], Any]
@@ -51,10 +56,28 @@ class MethodPolicy:
 
 
 @dataclass(slots=True)
+class _Method:
+    """A method's policy, and its metrics, looked up once."""
+
+    name: str
+    policy: MethodPolicy | None
+    durations: Histogram
+    calls: dict[str, Counter] = field(default_factory=dict)
+
+    def count(self, code: str, duration_s: float) -> None:
+        """Count a call that ended."""
+        counter = self.calls.get(code)
+        if counter is None:
+            counter = self.calls[code] = CALLS.labels(self.name, code)
+        counter.inc()
+        self.durations.observe(duration_s)
+
+
+@dataclass(slots=True)
 class _Call:
     """What is known of a call while it runs."""
 
-    method: str
+    method: _Method
     trace: Trace
     identity: Identity | None = None
     begin_s: float = field(default_factory=time.perf_counter)
@@ -96,9 +119,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc 
             self._wrapped[method] = wrapped
         return wrapped
 
-    def _wrap(
-        self, method: str, handler: grpc.RpcMethodHandler
-    ) -> grpc.RpcMethodHandler:
+    def _wrap(self, name: str, handler: grpc.RpcMethodHandler) -> grpc.RpcMethodHandler:
+        policy = self._policies.get(name)
+        method = _Method(name, policy, CALL_DURATION.labels(name))
         codecs = {
             "request_deserializer": handler.request_deserializer,
             "response_serializer": handler.response_serializer,
@@ -110,23 +133,33 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc 
             call = self._unary(method, handler.stream_unary, checked=False)
             return grpc.stream_unary_rpc_method_handler(call, **codecs)
         if handler.unary_stream:
-            call = self._stream(method, handler.unary_stream, checked=True)
+            call = self._streaming(method, handler.unary_stream, checked=True)
             return grpc.unary_stream_rpc_method_handler(call, **codecs)
-        call = self._stream(method, handler.stream_stream, checked=False)
+        call = self._streaming(method, handler.stream_stream, checked=False)
         return grpc.stream_stream_rpc_method_handler(call, **codecs)
 
-    def _unary(self, method: str, handler: _Handler, *, checked: bool) -> _Handler:
-        policy = self._policies.get(method)
-        timeout_s = policy.timeout_s if policy else None
+    def _streaming(
+        self, method: _Method, handler: _Handler, *, checked: bool
+    ) -> _Handler:
+        """Guard a generator, or a coroutine that writes for itself (health's Watch)."""
+        if inspect.isasyncgenfunction(handler):
+            return self._stream(method, handler, checked=checked)
+        return self._unary(method, handler, checked=checked)
+
+    def _unary(self, method: _Method, handler: _Handler, *, checked: bool) -> _Handler:
+        timeout_s = method.policy.timeout_s if method.policy else None
 
         async def call(request: object, context: grpc.aio.ServicerContext) -> object:
             known = _begin(method, context)
             try:
-                self._admit(known, policy, context)
+                self._admit(known, context)
                 if checked:
                     check_required(cast("Message", request))
-                async with asyncio.timeout(timeout_s):
+                if timeout_s is None:
                     response = await handler(request, context)
+                else:
+                    async with asyncio.timeout(timeout_s):
+                        response = await handler(request, context)
             except BaseException as error:
                 await _fail(known, error, context)
                 raise
@@ -135,15 +168,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc 
 
         return call
 
-    def _stream(self, method: str, handler: _Handler, *, checked: bool) -> _Handler:
-        policy = self._policies.get(method)
-
+    def _stream(self, method: _Method, handler: _Handler, *, checked: bool) -> _Handler:
         async def call(
             request: object, context: grpc.aio.ServicerContext
         ) -> AsyncIterator[object]:
             known = _begin(method, context)
             try:
-                self._admit(known, policy, context)
+                self._admit(known, context)
                 if checked:
                     check_required(cast("Message", request))
                 async with aclosing(handler(request, context)) as responses:
@@ -159,18 +190,14 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc 
 
         return call
 
-    def _admit(
-        self,
-        known: _Call,
-        policy: MethodPolicy | None,
-        context: grpc.aio.ServicerContext,
-    ) -> None:
+    def _admit(self, known: _Call, context: grpc.aio.ServicerContext) -> None:
         identity = _identify(context)
         if identity.trust_domain != self._trust_domain:
             raise NotIdentified("The certificate is of another trust domain.")
         known.identity = identity
         set_current_identity(identity)
         set_current_trace(known.trace)
+        policy = known.method.policy
         if policy is None:
             return
         if identity.role not in policy.callers:
@@ -185,12 +212,20 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc 
 
 def _identify(context: grpc.aio.ServicerContext) -> Identity:
     names = context.auth_context().get("x509_subject_alternative_name", ())
+    return _identity_in(tuple(names))
+
+
+@lru_cache(maxsize=IDENTITIES_MAX)
+def _identity_in(names: tuple[bytes, ...]) -> Identity:
     return identity_of(name.decode("ascii", "replace") for name in names)
 
 
-def _begin(method: str, context: grpc.aio.ServicerContext) -> _Call:
-    metadata = context.invocation_metadata() or ()
-    header = next((value for key, value in metadata if key == TRACE_KEY), None)
+def _begin(method: _Method, context: grpc.aio.ServicerContext) -> _Call:
+    header = None
+    for key, value in context.invocation_metadata() or ():
+        if key == TRACE_KEY:
+            header = value
+            break
     return _Call(method=method, trace=continued(header))
 
 
@@ -201,15 +236,19 @@ async def _fail(
     if isinstance(error, asyncio.CancelledError):
         _finish(known, "CANCELLED", None)
         raise error
+    if isinstance(error, grpc.aio.AbortError):
+        # A handler of gRPC's own (health) has ended the call itself.
+        _finish(known, context.code().name, None)
+        raise error
     if isinstance(error, TimeoutError):
         error = DeadlineExceeded("The call took longer than this daemon allows.")
     if not isinstance(error, FederationError):
         if not isinstance(error, Exception):
             raise error
-        log.error("call failed inside", method=known.method, exc_info=error)
+        log.error("call failed inside", method=known.method.name, exc_info=error)
         error = Internal("Something failed inside; the daemon's log says more.")
     if isinstance(error, NotIdentified | RoleNotAllowed):
-        FAILED_AUTHENTICATIONS.labels(known.method).inc()
+        FAILED_AUTHENTICATIONS.labels(known.method.name).inc()
     code = code_of(error)
     _finish(known, code.name, error.reason)
     await context.abort(
@@ -219,11 +258,10 @@ async def _fail(
 
 def _finish(known: _Call, code: str, reason: str | None) -> None:
     duration_s = time.perf_counter() - known.begin_s
-    CALLS.labels(known.method, code).inc()
-    CALL_DURATION.labels(known.method).observe(duration_s)
+    known.method.count(code, duration_s)
     log.info(
         "call",
-        method=known.method,
+        method=known.method.name,
         peer=known.identity.member if known.identity else "unknown",
         code=code,
         reason=reason,

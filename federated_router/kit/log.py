@@ -1,5 +1,6 @@
 """Structured logs to standard output: one line per call, nothing private, ever."""
 
+import json
 import logging
 import sys
 from typing import Literal, cast
@@ -29,26 +30,45 @@ def _drop_below_threshold(
     return event
 
 
+def _named(daemon: str) -> structlog.typing.Processor:
+    """Return a processor that says which daemon speaks."""
+
+    def name(
+        _: object, __: str, event: structlog.typing.EventDict
+    ) -> structlog.typing.EventDict:
+        event["daemon"] = daemon
+        return event
+
+    return name
+
+
+# One encoder for all lines: the renderer of structlog makes one for each.
+_encode = json.JSONEncoder(default=repr).encode
+
+
+def _as_json(_: object, __: str, event: structlog.typing.EventDict) -> str:
+    return _encode(event)
+
+
 def configure(*, level: str, form: str, daemon: str) -> None:
     """Send logs of this process to standard output as JSON lines or text."""
     set_level(level)
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
+        _as_json
         if form == "json"
         else structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())
     )
-    structlog.contextvars.bind_contextvars(daemon=daemon)
     structlog.configure(
         processors=[
             _drop_below_threshold,
-            structlog.contextvars.merge_contextvars,
+            _named(daemon),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
-        logger_factory=structlog.PrintLoggerFactory(),
+        logger_factory=structlog.WriteLoggerFactory(),
         cache_logger_on_first_use=True,
     )
 

@@ -10,9 +10,9 @@ import psutil
 from federated_router.api.v1 import ops_pb2, ops_pb2_grpc, priors_pb2
 from federated_router.kit import log as kit_log
 from federated_router.kit.config import DaemonSettings
-from federated_router.kit.errors import NotNow
+from federated_router.kit.errors import FieldInvalid, NotNow, RoleNotAllowed
 from federated_router.kit.grpc_server import Health
-from federated_router.kit.identity import Identity, Role
+from federated_router.kit.identity import Identity, Role, current_identity
 
 VERSION = "0.1.0"
 _OPERATOR = frozenset({Role.OPERATOR})
@@ -98,11 +98,11 @@ class OpsServicer(ops_pb2_grpc.OpsServiceServicer):
         self, request: ops_pb2.SetLogLevelRequest, _: grpc.aio.ServicerContext
     ) -> ops_pb2.SetLogLevelResponse:
         """Change how much is logged."""
-        if request.level in _LEVELS:
-            kit_log.set_level(_LEVELS[request.level])
-        current = kit_log.get_level()
-        level = next(value for value, name in _LEVELS.items() if name == current)
-        return ops_pb2.SetLogLevelResponse(level=level)
+        name = _LEVELS.get(request.level)
+        if name is None:
+            raise FieldInvalid("Use one of the levels of LogLevel.", field="level")
+        kit_log.set_level(name)
+        return ops_pb2.SetLogLevelResponse(level=request.level)
 
     async def GetStats(
         self, _: ops_pb2.GetStatsRequest, __: grpc.aio.ServicerContext
@@ -110,5 +110,10 @@ class OpsServicer(ops_pb2_grpc.OpsServiceServicer):
         """Return this member's own plain statistics to its own operator."""
         if self._statistics is None:
             raise NotNow("This daemon keeps no statistics.")
+        if current_identity().id not in self._settings.ops.statistics_readers:
+            raise RoleNotAllowed(
+                "Only operators whom this daemon's configuration names may read its "
+                "plain statistics (ops.statistics_readers)."
+            )
         cells, bounds = self._statistics()
         return ops_pb2.GetStatsResponse(performance=cells, latency_bounds_ms=bounds)

@@ -6,6 +6,7 @@ optional scalars), non-empty (repeated) or different from its default (the rest)
 
 from collections.abc import Callable
 from functools import cache
+from operator import attrgetter
 
 from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -13,17 +14,23 @@ from google.protobuf.message import Message
 
 from federated_router.kit.errors import FieldRequired
 
-_Check = Callable[[Message, str], None]
+_Check = Callable[[Message], str | None]
+"""Returns the path of the first field missing; paths are only built for that."""
 
 
 def check_required(message: Message) -> None:
     """Raise FieldRequired, naming the path, for the first REQUIRED field missing."""
-    _check(message, "")
+    path = _missing(message)
+    if path is not None:
+        raise FieldRequired(f"Set '{path}'; it is required.", field=path)
 
 
-def _check(message: Message, path: str) -> None:
+def _missing(message: Message) -> str | None:
     for check in _checks(message.DESCRIPTOR):
-        check(message, path)
+        path = check(message)
+        if path is not None:
+            return path
+    return None
 
 
 @cache
@@ -32,8 +39,9 @@ def _checks(descriptor: Descriptor) -> tuple[_Check, ...]:
     for field in descriptor.fields:
         if _is_required(field):
             checks.append(_presence_check(field))
-        if field.message_type is not None and _matters(field.message_type, frozenset()):
-            checks.append(_nested_check(field))
+        nested = field.message_type
+        if nested is not None and _matters(nested, frozenset()):
+            checks.append(_nested_check(field, nested))
     return tuple(checks)
 
 
@@ -57,44 +65,29 @@ def _matters(descriptor: Descriptor, seen: frozenset[str]) -> bool:
 def _presence_check(field: FieldDescriptor) -> _Check:
     name = field.name
     if not field.is_repeated and field.has_presence:
-
-        def present(message: Message, path: str) -> None:
-            if not message.HasField(name):
-                raise _missing(f"{path}{name}")
-
-        return present
-
-    def filled(message: Message, path: str) -> None:
-        if not getattr(message, name):
-            raise _missing(f"{path}{name}")
-
-    return filled
+        return lambda message: None if message.HasField(name) else name
+    value = attrgetter(name)
+    return lambda message: None if value(message) else name
 
 
-def _nested_check(field: FieldDescriptor) -> _Check:
+def _nested_check(field: FieldDescriptor, nested: Descriptor) -> _Check:
     name = field.name
-    if field.message_type is not None and field.message_type.GetOptions().map_entry:
-
-        def value(message: Message, path: str) -> None:
-            for key, item in getattr(message, name).items():
-                _check(item, f"{path}{name}[{key}].")
-
-        return value
-
+    value = attrgetter(name)
     if field.is_repeated:
+        is_map = nested.GetOptions().map_entry
 
-        def each(message: Message, path: str) -> None:
-            for index, item in enumerate(getattr(message, name)):
-                _check(item, f"{path}{name}[{index}].")
+        def each(message: Message) -> str | None:
+            items = value(message)
+            for key, item in items.items() if is_map else enumerate(items):
+                path = _missing(item)
+                if path is not None:
+                    return f"{name}[{key}].{path}"
+            return None
 
         return each
 
-    def inner(message: Message, path: str) -> None:
-        if message.HasField(name):
-            _check(getattr(message, name), f"{path}{name}.")
+    def inner(message: Message) -> str | None:
+        path = _missing(value(message)) if message.HasField(name) else None
+        return None if path is None else f"{name}.{path}"
 
     return inner
-
-
-def _missing(path: str) -> FieldRequired:
-    return FieldRequired(f"Set '{path}'; it is required.", field=path)

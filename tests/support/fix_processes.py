@@ -1,16 +1,18 @@
 """Federations of real processes: started once a session, healed before each test."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.processes import Processes, build_endless_model
+from tests.support.processes import Processes
 
 
 @pytest.fixture(scope="session")
 def endless_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the directory of a model that never ends by itself."""
+    from tests.support.processes import build_endless_model
+
     return build_endless_model(tmp_path_factory.mktemp("endless"))
 
 
@@ -40,16 +42,14 @@ def three_nodes(
 
 
 @pytest.fixture
-async def pair(two_nodes: Processes) -> AsyncIterator[Processes]:
-    """Return the federation of two nodes, whole, and make it whole afterwards."""
+async def pair(two_nodes: Processes) -> Processes:
+    """Return the federation of two nodes, whole."""
     await two_nodes.heal()
-    yield two_nodes
-    await two_nodes.heal()
+    return two_nodes
 
 
 @pytest.fixture
-async def federation(three_nodes: Processes) -> AsyncIterator[Processes]:
+async def federation(three_nodes: Processes) -> Processes:
     """Return the federation of three nodes, whole."""
     await three_nodes.heal()
-    yield three_nodes
-    await three_nodes.heal()
+    return three_nodes

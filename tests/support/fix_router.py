@@ -20,7 +20,7 @@ from federated_router.api.v1 import inference_pb2 as pb
 from federated_router.app import build
 from federated_router.budget.settings import BudgetSettings
 from federated_router.config import RouterSettings
-from federated_router.kit.config import ServerSettings
+from federated_router.kit.config import OpsSettings, ServerSettings
 from federated_router.kit.grpc_client import Channels
 from federated_router.kit.identity import Role
 from federated_router.privacy.settings import PolicySettings
@@ -46,6 +46,7 @@ def router_settings(pki: Pki, directory: Path) -> RouterSettings:
     """Return a router's settings with short waits."""
     return RouterSettings(
         tls=pki.tls(Role.ROUTER, "r1"),
+        ops=OpsSettings(statistics_readers=("op",)),
         server=ServerSettings(stop_grace_s=1.0),
         proxy=ProxySettings(connect_timeout_s=0.5, prompt_bytes_max=4096),
         budget=BudgetSettings(
@@ -158,6 +159,13 @@ def generation(request_id: str = "r-1", **fields: object) -> pb.Generation:
         model=MODEL,
         messages=[pb.Message(role=pb.ROLE_USER, content="hello")],
     )
+    message.MergeFrom(pb.Generation(**fields))  # type: ignore[arg-type]
+    return message
+
+
+def changed(fields: dict[str, object]) -> pb.Generation:
+    """Return a public request with these fields instead of the usual ones."""
+    message = generation()
     message.MergeFrom(pb.Generation(**fields))  # type: ignore[arg-type]
     return message
 

@@ -105,19 +105,19 @@ class OpsServiceServicer:
 
         Caller: operators.
         Idempotent: yes.
-        Errors: FIELD_REQUIRED.
+        Errors: FIELD_REQUIRED, FIELD_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetStats(self, request, context):
-        """Returns this member's own plain statistics since its last contribution. Only the
-        organisation that runs the daemon may see them; no other daemon asks.
+        """Returns this member's own plain statistics since its last contribution. Only
+        operators whom the daemon's configuration names may see them; no daemon asks.
 
-        Caller: operators.
+        Caller: operators named in `ops.statistics_readers`.
         Idempotent: yes.
-        Errors: STATE_WRONG at a daemon that keeps none.
+        Errors: STATE_WRONG at a daemon that keeps none, ROLE_NOT_ALLOWED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -119,7 +119,7 @@ class Federation:
             MembershipSettings(
                 coordinator=self.address,
                 vault=self.directory / f"{name.replace('/', '-')}.sqlite",
-                noise_scale_min=1.0,
+                noise_scale_min=1.4,
                 participation_min=0.5,
                 backoff_s_max=0.3,
             ),

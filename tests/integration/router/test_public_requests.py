@@ -10,7 +10,7 @@ from federated_router.api.v1 import registry_pb2, routing_pb2
 from federated_router.kit import errors
 from federated_router.kit.grpc_client import translated_errors
 from federated_router.kit.identity import Role
-from tests.support.fix_router import RouterSetting, generation
+from tests.support.fix_router import RouterSetting, changed, generation
 from tests.support.running import eventually
 from tests.support.scripted_node import Events, chunk, finished, started
 
@@ -292,7 +292,7 @@ async def test_bad_input_names_its_field(
     with pytest.raises(errors.InvalidInput) as raised:
         await collect(
             stub.Generate(
-                pb.GenerateRequest(generation=generation(**fields)), timeout=5
+                pb.GenerateRequest(generation=changed(fields)), timeout=5
             )
         )
 

@@ -191,8 +191,8 @@ def test_large_roster_gets_more_noise_rather_than_shares_too_small_to_draw() -> 
         members={member(index): joined(index).entry for index in range(100)},
     )
 
-    assert many.noise.scale == pytest.approx(0.5 * (100 - 33) ** 0.5)
-    assert new_round(agreed).noise.scale == pytest.approx(0.5 * 3**0.5)
+    assert many.noise.scale == pytest.approx(1.4 * (100 - 33) ** 0.5)
+    assert new_round(agreed).noise.scale == pytest.approx(1.4 * 3**0.5)
 
 
 def test_second_message_with_other_content_is_a_conflict() -> None:

@@ -273,7 +273,7 @@ def test_sum_that_could_wrap_is_refused(world: World) -> None:
     wide = replace(
         world.round,
         catalogue=replace(CATALOGUE, slot_max=1 << 24),
-        noise=replace(NOISE, survivors_min=14, colluders_max=5),
+        noise=replace(NOISE, scale=6.0, survivors_min=14, colluders_max=5),
     )
 
     with pytest.raises(HeadroomExceeded):

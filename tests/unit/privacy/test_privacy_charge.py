@@ -223,9 +223,11 @@ def test_noised_sum_costs_at_least_a_gaussian() -> None:
 
 def test_noised_sum_of_coarse_shares_pays_for_its_shape() -> None:
     """Sums of narrow discrete Gaussians are lumpy; the known bound charges for it."""
-    event = NoisedSum(sensitivity_squared=1, share_sigma=1.0, shares_min=5, length=100)
-    tau = 10 * 4 * math.exp(-(math.pi**2))
-    lower = 1 / 10 + tau * 100 / 4
+    event = NoisedSum(
+        sensitivity_squared=1, share_sigma=1.4, shares_min=5, length=10000
+    )
+    tau = 10 * 4 * math.exp(-(math.pi**2) * 1.4**2)
+    lower = 1 / (10 * 1.4**2) + tau * 10000 / 4
 
     assert event_units(event) / UNITS_PER_RHO == pytest.approx(lower, rel=1e-5)
     assert event_units(event) / UNITS_PER_RHO > lower

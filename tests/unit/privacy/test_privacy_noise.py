@@ -34,7 +34,7 @@ def test_rounds_without_an_honest_survivor_are_refused(
         share_sigma(sigma_total=60.0, survivors_min=survivors, colluders_max=colluders)
 
 
-@pytest.mark.parametrize("sigma", [math.nan, math.inf, 0.0, -1.0, 0.49, 2.0**41])
+@pytest.mark.parametrize("sigma", [math.nan, math.inf, 0.0, -1.0, 1.39, 2.0**41])
 def test_scales_without_a_known_bound_are_refused(sigma: float) -> None:
     """A scale of zero would draw zeros: an answer without noise."""
     with pytest.raises(FieldInvalid):

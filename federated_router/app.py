@@ -1,0 +1,196 @@
+"""Constructs a router from its configuration, and starts nothing."""
+
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from federated_router.api.v1 import (
+    budget_pb2,
+    inference_pb2,
+    ops_pb2,
+    registry_pb2,
+    routing_pb2,
+)
+from federated_router.budget.accounts import AccountName, AccountTerms
+from federated_router.budget.expiry import expire_for_ever, settle_orphans
+from federated_router.budget.port import LedgerStore
+from federated_router.budget.reservation import Owner
+from federated_router.budget.service import BudgetServicer
+from federated_router.budget.store import SqlLedgerStore
+from federated_router.config import RouterSettings
+from federated_router.federation.own_statistics import own_statistics
+from federated_router.federation.statistics import Statistics
+from federated_router.federation.wiring import membership_limb
+from federated_router.kit.clock import Clock, SystemClock
+from federated_router.kit.daemon import Background, Daemon, own_identity
+from federated_router.kit.grpc_client import Channels
+from federated_router.kit.grpc_server import (
+    Health,
+    ServiceBinding,
+    build_server,
+)
+from federated_router.kit.identity import Identity, Role
+from federated_router.kit.ops import OpsServicer
+from federated_router.priors.publication import Priors
+from federated_router.privacy.accountant import budget_units
+from federated_router.proxy.connections import NodeConnections
+from federated_router.proxy.private_charge import Cashier
+from federated_router.proxy.private_proxy import PrivateProxy, parameters_message
+from federated_router.proxy.public_proxy import PublicProxy
+from federated_router.proxy.service import InferenceServicer
+from federated_router.registry.registry import Registry
+from federated_router.registry.service import RegistryServicer
+from federated_router.routing.priors_view import view_of
+from federated_router.routing.router import Router
+from federated_router.routing.service import RoutingServicer
+
+Resource = AbstractAsyncContextManager[object]
+
+
+async def build(settings: RouterSettings, clock: Clock | None = None) -> Daemon:
+    """Return a router daemon; call it inside the event loop that will run it."""
+    clock = clock or SystemClock()
+    identity = own_identity(settings, role=Role.ROUTER)
+    registry = Registry(settings.registry, clock)
+    router = Router(settings.routing, registry)
+    statistics = Statistics()
+    owner = Owner(instance=identity.id, boot=secrets.token_hex(8))
+    ledger = await SqlLedgerStore.open(
+        settings.budget.url, clock=clock, timeout_s=settings.budget.timeout_s
+    )
+    connections = NodeConnections(
+        Channels(settings.tls, trust_domain=identity.trust_domain),
+        connect_timeout_s=settings.proxy.connect_timeout_s,
+    )
+    registry.on_gone(connections.drop)
+    private = PrivateProxy(
+        router=router,
+        connections=connections,
+        cashier=_cashier(settings, ledger, owner),
+        policies={f"policies/{one.name}": one.policy() for one in settings.policies},
+        statistics=statistics,
+        settings=settings.proxy,
+    )
+    public = PublicProxy(
+        router=router,
+        connections=connections,
+        statistics=statistics,
+        settings=settings.proxy,
+    )
+    bindings = [
+        ServiceBinding(
+            inference_pb2.DESCRIPTOR.services_by_name["InferenceService"],
+            InferenceServicer(
+                public=public,
+                private=private,
+                registry=registry,
+                settings=settings.proxy,
+            ),
+        ),
+        ServiceBinding(
+            routing_pb2.DESCRIPTOR.services_by_name["RoutingService"],
+            RoutingServicer(router),
+        ),
+        ServiceBinding(
+            registry_pb2.DESCRIPTOR.services_by_name["NodeRegistryService"],
+            RegistryServicer(registry, clock, router.in_flight),
+        ),
+        ServiceBinding(
+            budget_pb2.DESCRIPTOR.services_by_name["BudgetService"],
+            BudgetServicer(
+                ledger=ledger, policy=private.policy, terms_message=parameters_message
+            ),
+        ),
+    ]
+    background: dict[str, Background] = {
+        "leases": registry.sweep,
+        "holds": lambda: expire_for_ever(
+            ledger, clock, interval_s=settings.budget.expire_interval_s
+        ),
+    }
+    resources: list[Resource] = [_ledger_of(ledger, owner), connections]
+    limb = await membership_limb(
+        settings.federation,
+        identity=identity,
+        tls=settings.tls,
+        statistics=statistics,
+        clock=clock,
+        receive=_priors_into(router),
+    )
+    background |= limb.background
+    resources += limb.resources
+    return _daemon(
+        settings,
+        identity,
+        bindings=bindings,
+        statistics=statistics,
+        background=background,
+        resources=resources,
+    )
+
+
+def _daemon(
+    settings: RouterSettings,
+    identity: Identity,
+    *,
+    bindings: list[ServiceBinding],
+    statistics: Statistics,
+    background: dict[str, Background],
+    resources: list[Resource],
+) -> Daemon:
+    service = ops_pb2.DESCRIPTOR.services_by_name["OpsService"]
+    names = [binding.descriptor.full_name for binding in bindings]
+    health = Health([*names, service.full_name])
+    ops = OpsServicer(
+        identity=identity,
+        settings=settings,
+        health=health,
+        statistics=own_statistics(statistics),
+    )
+    bound = build_server(
+        settings=settings.server,
+        tls=settings.tls,
+        trust_domain=identity.trust_domain,
+        bindings=[*bindings, ServiceBinding(service, ops)],
+        health_state=health,
+    )
+    return Daemon(
+        identity=identity,
+        settings=settings,
+        bound=bound,
+        resources=resources,
+        background=background,
+    )
+
+
+def _cashier(settings: RouterSettings, ledger: LedgerStore, owner: Owner) -> Cashier:
+    budget = settings.budget
+    return Cashier(
+        ledger=ledger,
+        owner=owner,
+        user_terms=AccountTerms(
+            name=AccountName("accounts/user-template"),
+            limit_units=budget_units(
+                epsilon=budget.user_epsilon, delta=budget.user_delta
+            ),
+            delta=float(budget.user_delta),
+        ),
+        lease_margin_s=budget.lease_margin_s,
+    )
+
+
+@asynccontextmanager
+async def _ledger_of(ledger: SqlLedgerStore, owner: Owner) -> AsyncIterator[None]:
+    """Settle what an earlier boot left, before the first request; close at the end."""
+    await settle_orphans(ledger, owner)
+    try:
+        yield
+    finally:
+        await ledger.close()
+
+
+def _priors_into(router: Router) -> Callable[[Priors], None]:
+    def receive(priors: Priors) -> None:
+        router.priors = view_of(priors)
+
+    return receive

@@ -1,0 +1,1 @@
+"""Privacy budgets: accounts that cannot be overspent. No network, no privacy maths."""

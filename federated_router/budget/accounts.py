@@ -1,0 +1,176 @@
+"""An account's balance, and the four things that may happen to it.
+
+Decides the arithmetic of one account: hold, settle, renew, and what is free. Refuses
+to know requests, databases and epsilon. Every amount is an integer number of units:
+zCDP rho times 10^12, because a sum of floats is not the sum (privacy.md 2.6).
+
+A data set's account carries the privacy guarantee. A user's account is a quota: it
+limits how fast one person learns, and promises nothing about the records.
+
+    spent + reserved + free = limit      at every instant, in every window
+    lifetime + reserved <= lifetime cap  across windows, where there is a cap
+
+A renewal starts a new window: spent becomes 0, lifetime stays. What is reserved at
+that moment stays reserved in the new window and is spent there. So a charge counts
+against the old window while it is held and against the new one when it settles, and
+neither window ever holds more than its limit.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final, NewType
+
+from federated_router.budget.renewal import (
+    RenewalPolicy,
+    check_zone,
+    next_renewal_s,
+    window_start_s,
+)
+from federated_router.kit.errors import FieldInvalid, Internal
+from federated_router.kit.names import resource_id
+
+AccountName = NewType("AccountName", str)
+"""`accounts/dataset-ID` or `accounts/user-ID`."""
+
+UNITS_PER_RHO: Final = 10**12
+UNITS_MAX: Final = 2**63 - 1  # BIGINT; rho of about 9.2 million.
+
+
+class AccountKind(StrEnum):
+    """What an account stands for; the prefix of its id."""
+
+    DATASET = "dataset"
+    USER = "user"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountTerms:
+    """What was agreed when the account was created; never changed by spending.
+
+    `limit_units` is per window. `delta` is the one that reports convert with; the gate
+    does not use it. `lifetime_cap_units` cannot be passed by any number of renewals.
+    """
+
+    name: AccountName
+    limit_units: int
+    delta: float
+    renewal: RenewalPolicy = RenewalPolicy.NONE
+    zone: str = "UTC"
+    lifetime_cap_units: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """The balance of one account in its current window."""
+
+    terms: AccountTerms
+    window_start_s: float
+    spent_units: int = 0
+    reserved_units: int = 0
+    lifetime_units: int = 0
+
+    @property
+    def name(self) -> AccountName:
+        """The resource name."""
+        return self.terms.name
+
+    @property
+    def kind(self) -> AccountKind:
+        """What the account stands for."""
+        return account_kind(self.terms.name)
+
+    @property
+    def limit_units(self) -> int:
+        """The most that one window may spend."""
+        return self.terms.limit_units
+
+    @property
+    def free_units(self) -> int:
+        """What can still be reserved: the rest of the window, or of the lifetime."""
+        return min(self._window_free_units, self._lifetime_free_units)
+
+    @property
+    def renews_s(self) -> float | None:
+        """When the next window begins; None for an account that never renews."""
+        terms = self.terms
+        return next_renewal_s(terms.renewal, terms.zone, self.window_start_s)
+
+    @property
+    def lifetime_binds(self) -> bool:
+        """Whether the lifetime cap leaves less than the window, so waiting is vain."""
+        return self._lifetime_free_units < self._window_free_units
+
+    @property
+    def _window_free_units(self) -> int:
+        return self.terms.limit_units - self.spent_units - self.reserved_units
+
+    @property
+    def _lifetime_free_units(self) -> int:
+        # Without a cap the odometer still must fit its column.
+        cap = self.terms.lifetime_cap_units
+        cap_units = UNITS_MAX if cap is None else cap
+        return cap_units - self.lifetime_units - self.reserved_units
+
+
+def account_kind(name: str) -> AccountKind:
+    """Return what `name` stands for; raise FieldInvalid for any other shape."""
+    prefix, dash, rest = resource_id(name, "accounts").partition("-")
+    if not dash or not rest or prefix not in set(AccountKind):
+        raise FieldInvalid(
+            "Expected 'accounts/dataset-ID' or 'accounts/user-ID'.", field="name"
+        )
+    return AccountKind(prefix)
+
+
+def open_account(terms: AccountTerms, *, now_s: float) -> Account:
+    """Return a new account with nothing spent; raise FieldInvalid for bad terms."""
+    account_kind(terms.name)
+    check_zone(terms.zone)
+    _check_units(terms.limit_units, field="limit_units")
+    if terms.lifetime_cap_units is not None:
+        _check_units(terms.lifetime_cap_units, field="lifetime_cap_units")
+    if not (math.isfinite(terms.delta) and 0 < terms.delta < 1):
+        raise FieldInvalid("delta lies strictly between 0 and 1.", field="delta")
+    start_s = window_start_s(terms.renewal, terms.zone, now_s)
+    return Account(terms=terms, window_start_s=start_s)
+
+
+def renew(account: Account, *, now_s: float) -> Account:
+    """Return the account in the window that holds `now_s`; unchanged if that is this.
+
+    A clock that goes back renews nothing.
+    """
+    renews_s = account.renews_s
+    if renews_s is None or now_s < renews_s:
+        return account
+    start_s = window_start_s(account.terms.renewal, account.terms.zone, now_s)
+    return replace(account, window_start_s=start_s, spent_units=0)
+
+
+def hold(account: Account, units: int) -> Account:
+    """Reserve `units`, which must be free: the caller has compared."""
+    if not 0 < units <= account.free_units:
+        raise Internal("A hold takes more than nothing and at most what is free.")
+    return replace(account, reserved_units=account.reserved_units + units)
+
+
+def settle(account: Account, *, held_units: int, charged_units: int) -> Account:
+    """End a hold of `held_units`: spend `charged_units` of it, free the rest."""
+    if not 0 <= charged_units <= held_units <= account.reserved_units:
+        raise Internal("A settlement charges at most what its hold reserved.")
+    return replace(
+        account,
+        reserved_units=account.reserved_units - held_units,
+        spent_units=account.spent_units + charged_units,
+        lifetime_units=account.lifetime_units + charged_units,
+    )
+
+
+def _check_units(units: int, *, field: str) -> None:
+    if type(units) is not int or not 0 <= units <= UNITS_MAX:
+        raise FieldInvalid(
+            f"Give {field} as a whole number of units (zCDP rho times 10^12) from 0 "
+            f"to {UNITS_MAX}.",
+            field=field,
+        )

@@ -1,0 +1,39 @@
+"""Settles holds that nobody will settle: lapsed leases, and those of earlier boots.
+
+Both are charged in full: nobody can prove that nothing was sampled.
+"""
+
+from federated_router.budget.port import LedgerStore
+from federated_router.budget.reservation import Owner
+from federated_router.kit.clock import Clock
+from federated_router.kit.errors import StoreUnavailable
+from federated_router.kit.log import get_logger
+
+log = get_logger("expiry")
+
+
+async def expire_for_ever(
+    ledger: LedgerStore, clock: Clock, *, interval_s: float
+) -> None:
+    """Charge lapsed holds every `interval_s`; an absent database is waited for."""
+    while True:
+        await clock.sleep(interval_s)
+        try:
+            expired = await ledger.expire_due()
+        except StoreUnavailable as error:
+            log.warning("holds not expired", reason=error.reason)
+            continue
+        for one in expired:
+            log.warning(
+                "hold expired", request_id=one.request_id, tokens=one.tokens_charged
+            )
+
+
+async def settle_orphans(ledger: LedgerStore, owner: Owner) -> None:
+    """Charge what earlier boots of this router still held."""
+    for one in await ledger.settle_orphans(owner):
+        log.warning(
+            "hold of an earlier boot charged",
+            request_id=one.request_id,
+            tokens=one.tokens_charged,
+        )

@@ -1,0 +1,227 @@
+"""The decisions of the ledger: may this be reserved, and what does a settlement move.
+
+Decides over several accounts at once, all or nothing, on balances that the caller has
+read and locked. Refuses to know where they are stored and what time it is. Both stores
+call these functions and nothing else, so that there is one rule and not two.
+
+The gate is one comparison of integers per account. It is sound for requests, mechanisms
+and parameters chosen from earlier answers, because the sum of zCDP costs is the same
+stopping rule at every order (privacy.md 2.3).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from federated_router.budget.accounts import (
+    UNITS_MAX,
+    Account,
+    AccountKind,
+    AccountName,
+    account_kind,
+    hold,
+    renew,
+    settle,
+)
+from federated_router.budget.renewal import rfc3339
+from federated_router.budget.reservation import (
+    Charge,
+    Owner,
+    RequestId,
+    Reservation,
+)
+from federated_router.kit.errors import (
+    AccountUnknown,
+    BudgetExhausted,
+    FieldInvalid,
+)
+
+REQUEST_ID_LENGTH_MAX: Final = 200
+DIGEST_BYTES: Final = 32
+CHARGES_MAX: Final = 64
+EVENT_BYTES_MAX: Final = 4096
+LEASE_S_MAX: Final = 86_400.0
+HELD_BY_MAX: Final = 10
+"""How many of the holds that take the rest an exhausted account names."""
+
+Balances = Mapping[AccountName, Account]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReserveRequest:
+    """What a private request may cost at most, asked before its first forward pass."""
+
+    request_id: RequestId
+    body_digest: bytes
+    owner: Owner
+    charges: tuple[Charge, ...]
+    tokens_max: int
+    lease_s: float
+    event: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """An account that cannot cover the request at `now_s`."""
+
+    account: Account
+    needed_units: int
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A reservation to store, and the balances that it leaves."""
+
+    reservation: Reservation
+    accounts: Balances
+
+
+def check_request(request: ReserveRequest) -> None:
+    """Raise FieldInvalid for a request that no account could ever cover rightly.
+
+    A charge of nothing, of less than one unit, or beyond BIGINT is refused here: it
+    would be lost in the sum.
+    """
+    _check(0 < len(request.request_id) <= REQUEST_ID_LENGTH_MAX, "request_id")
+    _check(len(request.body_digest) == DIGEST_BYTES, "body_digest")
+    _check(bool(request.owner.instance and request.owner.boot), "owner")
+    _check(0 < request.lease_s <= LEASE_S_MAX, "lease_s")
+    _check(_is_count(request.tokens_max), "tokens_max")
+    _check(0 < len(request.charges) <= CHARGES_MAX, "charges")
+    names = {charge.account for charge in request.charges}
+    _check(len(names) == len(request.charges), "charges")
+    for charge in request.charges:
+        account_kind(charge.account)
+        _check(_is_count(charge.units_per_token), "units_per_token")
+        _check(charge.units_per_token * request.tokens_max <= UNITS_MAX, "charges")
+    _check(_is_event(request.event), "event")
+
+
+def reserve(
+    request: ReserveRequest, accounts: Balances, *, now_s: float
+) -> Admitted | Shortfall:
+    """Hold the worst case on every account of the request, or tell what is short.
+
+    `accounts` holds what exists of the accounts charged; renewals that are due are
+    applied first. Raises AccountUnknown for one that is missing.
+    """
+    charges = tuple(sorted(request.charges, key=lambda charge: charge.account))
+    held: dict[AccountName, Account] = {}
+    for charge in charges:
+        account = renew(_existing(accounts, charge.account), now_s=now_s)
+        needed_units = charge.units_per_token * request.tokens_max
+        if needed_units > account.free_units:
+            return Shortfall(account, needed_units)
+        held[account.name] = hold(account, needed_units)
+    reservation = Reservation(
+        request_id=request.request_id,
+        body_digest=request.body_digest,
+        owner=request.owner,
+        charges=charges,
+        tokens_max=request.tokens_max,
+        event=request.event,
+        reserved_time_s=now_s,
+        lease_expires_s=now_s + request.lease_s,
+    )
+    return Admitted(reservation, held)
+
+
+def settled_accounts(
+    before: Reservation, after: Reservation, accounts: Balances, *, now_s: float
+) -> Balances:
+    """Return the balances after `before` became `after`: charged, and the rest freed.
+
+    A renewal that is due comes first, so the charge falls into the window that holds
+    `now_s`.
+    """
+    return {
+        charge.account: settle(
+            renew(_existing(accounts, charge.account), now_s=now_s),
+            held_units=before.held_units(charge),
+            charged_units=after.charged_units(charge),
+        )
+        for charge in before.charges
+    }
+
+
+def exhausted(
+    shortfall: Shortfall, *, held_by: tuple[RequestId, ...]
+) -> BudgetExhausted:
+    """Return the error that tells what is short, when it renews and what to do."""
+    account = shortfall.account
+    renews_s = None if account.lifetime_binds else account.renews_s
+    renews = "never" if renews_s is None else rfc3339(renews_s)
+    what = "budget" if account.kind is AccountKind.DATASET else "quota"
+    return BudgetExhausted(
+        f"The {what} {account.name} has {account.free_units} of "
+        f"{account.limit_units} units free; this request needs up to "
+        f"{shortfall.needed_units}. {_advice(shortfall, renews)}",
+        metadata={
+            "account": account.name,
+            "needed_units": str(shortfall.needed_units),
+            "free_units": str(account.free_units),
+            "limit_units": str(account.limit_units),
+            "renews": renews,
+            "held_by": ",".join(held_by[:HELD_BY_MAX]),
+        },
+    )
+
+
+def _advice(shortfall: Shortfall, renews: str) -> str:
+    account = shortfall.account
+    if shortfall.needed_units > account.limit_units:
+        return "It exceeds the whole limit: ask for fewer tokens."
+    if shortfall.needed_units <= account.free_units + account.reserved_units:
+        return (
+            "Requests that still run hold the rest: try again when they have ended, "
+            "or ask for fewer tokens."
+        )
+    if renews == "never":
+        return "It does not renew: ask for fewer tokens, or the owner for a new budget."
+    return f"It renews at {renews}: wait until then, or ask for fewer tokens."
+
+
+def _existing(accounts: Balances, name: AccountName) -> Account:
+    try:
+        return accounts[name]
+    except KeyError:
+        raise account_unknown(name) from None
+
+
+def account_unknown(name: str) -> AccountUnknown:
+    """Return the error for an account that was never created."""
+    return AccountUnknown(
+        f"There is no account {name}. Create it, with its limit, first.",
+        metadata={"account": name},
+    )
+
+
+def _is_count(number: int) -> bool:
+    return type(number) is int and number >= 1
+
+
+def _is_event(event: str) -> bool:
+    if len(event.encode()) > EVENT_BYTES_MAX:
+        return False
+    try:
+        return isinstance(json.loads(event), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+_RULES: Final[Mapping[str, str]] = {
+    "request_id": f"has 1 to {REQUEST_ID_LENGTH_MAX} characters",
+    "body_digest": "is a SHA-256 digest of 32 bytes",
+    "owner": "names an instance and a boot",
+    "lease_s": f"is more than 0 and at most {LEASE_S_MAX:.0f} seconds",
+    "tokens_max": "is a whole number of at least 1",
+    "charges": f"are 1 to {CHARGES_MAX} different accounts within {UNITS_MAX} units",
+    "units_per_token": "is a whole number of at least 1",
+    "event": f"is a JSON object of at most {EVENT_BYTES_MAX} bytes",
+}
+
+
+def _check(holds: bool, field: str) -> None:  # noqa: FBT001 - a condition, not a mode.
+    if not holds:
+        raise FieldInvalid(f"{field} {_RULES[field]}.", field=field)

@@ -1,0 +1,209 @@
+"""A reservation: what a request may cost at most, held until the truth is known.
+
+Decides which states follow which, and which repetition is the same request. Refuses
+to know balances (`accounts`) and how a charge is computed (`privacy`).
+
+                    commit(n)    ┌───────────┐
+                 ┌─────────────► │ COMMITTED │  n tokens charged, the rest freed
+    reserve      │               └───────────┘
+    ───────► RESERVED ─ release(cause) ► RELEASED   nothing charged
+                 │               ┌───────────┐
+                 └─────────────► │  EXPIRED  │  everything charged
+                   expire        └───────────┘
+
+A hold whose owner vanished expires as spent: nobody can prove that no token was
+sampled (privacy.md 2.6). The owner is the fence: only the router process that reserved
+may commit, release or extend. A commit that comes after the lease, but before anybody
+expired the hold, still tells the truth and counts.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import NewType
+
+from federated_router.budget.accounts import AccountName
+from federated_router.kit.errors import FieldInvalid, NotNow, RequestIdReused
+
+RequestId = NewType("RequestId", str)
+"""Chosen by the caller, and made unique per caller by whoever calls the ledger."""
+
+
+class ReservationState(StrEnum):
+    """Where a reservation stands; all but RESERVED are final."""
+
+    RESERVED = "reserved"
+    COMMITTED = "committed"
+    RELEASED = "released"
+    EXPIRED = "expired"
+
+
+class ReleaseCause(StrEnum):
+    """Why nothing was sampled, from causes that cannot depend on a record.
+
+    A cause that a record's content could bring about is not in this list on purpose:
+    to refund it would tell something about the record that no charge pays for.
+    """
+
+    NO_NODE_AVAILABLE = "no_node_available"
+    QUEUE_FULL = "queue_full"
+    CALLER_NOT_ALLOWED = "caller_not_allowed"
+    CALLER_CANCELLED = "caller_cancelled"
+    DEADLINE_BEFORE_START = "deadline_before_start"
+    NODE_NEVER_STARTED = "node_never_started"
+    ROUTER_DRAINING = "router_draining"
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The router process that holds a reservation.
+
+    `instance` outlives a restart, `boot` does not: after a restart the holds of the
+    same instance with another boot belong to nobody.
+    """
+
+    instance: str
+    boot: str
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What every sampled token costs one account."""
+
+    account: AccountName
+    units_per_token: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """A request's hold on one or more accounts, sorted by account name.
+
+    `body_digest` is SHA-256 of the request without its id. `event` is the mechanism
+    and its public parameters as JSON: the cost can be derived from it again.
+    """
+
+    request_id: RequestId
+    body_digest: bytes
+    owner: Owner
+    charges: tuple[Charge, ...]
+    tokens_max: int
+    event: str
+    reserved_time_s: float
+    lease_expires_s: float
+    state: ReservationState = ReservationState.RESERVED
+    tokens_charged: int = 0
+    cause: ReleaseCause | None = None
+    settled_time_s: float | None = None
+
+    def held_units(self, charge: Charge) -> int:
+        """Return what `charge` holds on its account; 0 once settled."""
+        if self.state is ReservationState.RESERVED:
+            return charge.units_per_token * self.tokens_max
+        return 0
+
+    def charged_units(self, charge: Charge) -> int:
+        """Return what `charge` has cost its account; 0 while held."""
+        return charge.units_per_token * self.tokens_charged
+
+
+def replay(reservation: Reservation, *, body_digest: bytes) -> Reservation:
+    """Return the reservation that a repeated request already has, whatever its state.
+
+    Raises RequestIdReused where the body is another one.
+    """
+    if reservation.body_digest != body_digest:
+        raise RequestIdReused(
+            "This request id was used with another body. Choose a new id.",
+            metadata={"request_id": reservation.request_id},
+        )
+    return reservation
+
+
+def commit(
+    reservation: Reservation, *, owner: Owner, tokens: int, now_s: float
+) -> Reservation:
+    """Charge the `tokens` that were sampled; the same number twice is one commit.
+
+    Nothing sampled is a release, which asks for its cause. Raises NotNow for another
+    owner, a settled reservation, or another number than the one committed.
+    """
+    state = reservation.state
+    if state is ReservationState.COMMITTED and tokens == reservation.tokens_charged:
+        return reservation
+    _check_held(reservation, owner, "committed")
+    if not 1 <= tokens <= reservation.tokens_max:
+        raise FieldInvalid(
+            f"A commit charges 1 to {reservation.tokens_max} tokens, as reserved. "
+            "Release the reservation if none was sampled.",
+            field="tokens",
+        )
+    return replace(
+        reservation,
+        state=ReservationState.COMMITTED,
+        tokens_charged=tokens,
+        settled_time_s=now_s,
+    )
+
+
+def release(
+    reservation: Reservation, *, owner: Owner, cause: ReleaseCause, now_s: float
+) -> Reservation:
+    """Free everything, because nothing was sampled; twice is one release.
+
+    Raises NotNow for another owner or a reservation that was charged.
+    """
+    if reservation.state is ReservationState.RELEASED:
+        return reservation
+    _check_held(reservation, owner, "released")
+    return replace(
+        reservation,
+        state=ReservationState.RELEASED,
+        cause=cause,
+        settled_time_s=now_s,
+    )
+
+
+def extend(reservation: Reservation, *, owner: Owner, expires_s: float) -> Reservation:
+    """Move the end of the lease forward to `expires_s`; it never moves back.
+
+    Raises NotNow for another owner or a settled reservation.
+    """
+    _check_held(reservation, owner, "extended")
+    latest_s = max(expires_s, reservation.lease_expires_s)
+    return replace(reservation, lease_expires_s=latest_s)
+
+
+def expire(reservation: Reservation, *, now_s: float) -> Reservation:
+    """Charge everything that was held; raise NotNow for a settled reservation."""
+    if reservation.state is not ReservationState.RESERVED:
+        raise _wrong_state(reservation, "expired")
+    return replace(
+        reservation,
+        state=ReservationState.EXPIRED,
+        tokens_charged=reservation.tokens_max,
+        settled_time_s=now_s,
+    )
+
+
+def _check_held(reservation: Reservation, owner: Owner, verb: str) -> None:
+    if reservation.state is not ReservationState.RESERVED:
+        raise _wrong_state(reservation, verb)
+    if reservation.owner != owner:
+        raise NotNow(
+            f"Only the router process that reserved may have this {verb}; another "
+            "one holds it.",
+            metadata={
+                "request_id": reservation.request_id,
+                "owner": reservation.owner.instance,
+            },
+        )
+
+
+def _wrong_state(reservation: Reservation, verb: str) -> NotNow:
+    return NotNow(
+        f"The reservation is {reservation.state.value} and cannot be {verb}; a "
+        "settled charge is final.",
+        metadata={
+            "request_id": reservation.request_id,
+            "state": reservation.state.value,
+        },
+    )

@@ -1,0 +1,1 @@
+"""The `federated-router` command, for people and for scripts."""

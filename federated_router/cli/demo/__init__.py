@@ -1,0 +1,1 @@
+"""The main job, shown: every claim is checked, and the first that fails ends it."""

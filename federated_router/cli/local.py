@@ -1,0 +1,102 @@
+"""`local`: a federation on this machine, up and down."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from federated_router.cli.connection import UP_FILE, Federation
+from federated_router.cli.local_federation import LocalFederation, stop
+from federated_router.cli.local_plan import NODES_MAX, Layout
+from federated_router.cli.models import ensure_models
+from federated_router.cli.screen import out, print_json, say, table
+
+app = typer.Typer(help="Run a federation on this machine.", no_args_is_help=True)
+Directory = Annotated[Path, typer.Option(help="Everything it needs lies below.")]
+Models = Annotated[Path, typer.Option(help="Cache of reference models.")]
+HERE = Path("build/local")
+
+
+@app.command()
+def up(
+    directory: Directory = HERE,
+    models: Models = Path("build/models"),
+    nodes: Annotated[int, typer.Option(min=1, max=NODES_MAX)] = 3,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print up.json.")] = False,
+) -> None:
+    """Start router, nodes and coordinator, and leave them running."""
+    tell = (lambda _: None) if as_json else say
+    made = ensure_models(models, tell)
+    federation = LocalFederation.of(directory, models=made, nodes=nodes, say=tell)
+    federation.prepare()
+    try:
+        federation.start()
+    except BaseException:
+        stop(federation.layout)
+        raise
+    known = federation.write_description(UP_FILE)
+    if as_json:
+        print_json(federation.describe())
+    else:
+        _show(known, federation)
+
+
+@app.command()
+def down(directory: Directory = HERE) -> None:
+    """Stop what `up` started and remove what it wrote, but not the models."""
+    count = stop(Layout(directory.resolve()))
+    UP_FILE.unlink(missing_ok=True)
+    say(f"{count} processes stopped.")
+
+
+def _show(known: Federation, federation: LocalFederation) -> None:
+    rows = [("router", known.router, ""), ("coordinator", known.coordinator, "")]
+    rows += [
+        (node.id, federation.plans[node.id].address, _served(node.models))
+        for node in federation.nodes
+    ]
+    out.print()
+    table(("daemon", "address", "serves"), rows)
+    out.print(f"\nCertificates lie in {federation.layout.pki()}")
+    out.print(f"Logs lie in {federation.layout.directory / 'logs'}")
+    out.print(f"All of it as JSON: {UP_FILE}\n")
+    out.print("Try (from another terminal, or this one):\n", style="bold")
+    for line in example_calls(known):
+        out.print(line + "\n", markup=False)
+
+
+def _served(models: tuple[tuple[str, int], ...]) -> str:
+    return ", ".join(model for model, _ in models)
+
+
+def example_calls(known: Federation) -> list[str]:
+    """Return ready-to-paste calls by grpcurl and `buf curl`."""
+    client, operator = known.client, known.operator
+    service = "federated_router.api.v1"
+    body = (
+        '{"generation": {"request_id": "try-1", "model": "models/reference-large", '
+        '"messages": [{"role": "ROLE_USER", '
+        '"content": "What is metformin used for?"}]}}'
+    )
+    grpcurl = (
+        f"grpcurl -cacert {client.authority} -cert {client.certificate} "
+        f"-key {client.private_key}"
+    )
+    buf = (
+        f"buf curl --protocol grpc --cacert {client.authority} "
+        f"--cert {client.certificate} --key {client.private_key}"
+    )
+    buf_operator = buf.replace(str(client.certificate), str(operator.certificate))
+    buf_operator = buf_operator.replace(
+        str(client.private_key), str(operator.private_key)
+    )
+    router = f"https://{known.router}/{service}"
+    rounds = f"https://{known.coordinator}/{service}.AggregationService"
+    round_body = '{"request_id": "round-1"}'
+    return [
+        f"{grpcurl} -d '{body}' {known.router} {service}.InferenceService/Generate",
+        f"{buf} -d '{body}' {router}.InferenceService/Generate",
+        f"{buf_operator} -d '{{}}' {router}.NodeRegistryService/ListNodes",
+        f"{buf_operator} -d '{round_body}' {rounds}/CreateRound",
+    ]

@@ -1,0 +1,83 @@
+"""The command's tree; each branch lives in a file of its own."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import grpc
+import typer
+
+from federated_router.cli import budget, local, node, pki, rounds, route
+from federated_router.cli.connection import NotRunning
+from federated_router.cli.demo.script import run_demo
+from federated_router.cli.local_federation import DaemonFailed
+from federated_router.cli.models import ModelsFailed
+from federated_router.cli.screen import err
+from federated_router.kit.errors import FederationError
+from federated_router.kit.grpc_errors import translate
+
+app = typer.Typer(
+    name="federated-router",
+    help="Route LLM inference across organisations that may not pool their data.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(local.app, name="local")
+app.add_typer(pki.app, name="pki")
+app.add_typer(budget.app, name="budget")
+app.add_typer(node.app, name="node")
+app.add_typer(route.app, name="route")
+app.add_typer(rounds.app, name="round")
+MODULES = {"router": "federated_router", "node": "node", "coordinator": "coordinator"}
+
+
+@app.command()
+def serve(
+    daemon: Annotated[str, typer.Argument(help="router, node or coordinator")],
+    config: Annotated[Path, typer.Option(help="The daemon's TOML file.")],
+) -> None:
+    """Run a daemon in this process until SIGTERM."""
+    if daemon not in MODULES:
+        raise typer.BadParameter("router, node or coordinator", param_hint="DAEMON")
+    command = [sys.executable, "-m", MODULES[daemon], "--config", str(config)]
+    os.execv(sys.executable, command)  # noqa: S606 - becomes our own module.
+
+
+@app.command()
+def demo(
+    directory: Annotated[Path, typer.Option(help="Where it runs.")] = Path(
+        "build/demo"
+    ),
+    models: Annotated[Path, typer.Option(help="Cache of reference models.")] = Path(
+        "build/models"
+    ),
+    report: Annotated[Path, typer.Option(help="Every figure, as JSON.")] = Path(
+        "build/demo.json"
+    ),
+) -> None:
+    """Bring a federation up, show the main job, take it down."""
+    sys.exit(run_demo(directory=directory, models=models, report=report))
+
+
+def main() -> None:
+    """Run the command; say errors in one line each."""
+    try:
+        app()
+    except (NotRunning, DaemonFailed, ModelsFailed) as error:
+        err.print(str(error), markup=False)
+        sys.exit(1)
+    except grpc.aio.AioRpcError as error:
+        say_error(translate(error))
+        sys.exit(1)
+    except FederationError as error:
+        say_error(error)
+        sys.exit(1)
+
+
+def say_error(error: FederationError) -> None:
+    """Print reason, message and facts of an error."""
+    err.print(f"{error.reason}: {error.message}", markup=False)
+    for key, value in sorted(error.metadata.items()):
+        err.print(f"  {key}: {value}", markup=False)

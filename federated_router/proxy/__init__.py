@@ -1,0 +1,1 @@
+"""The router as a proxy of its own contract: choose, charge, relay, retry."""

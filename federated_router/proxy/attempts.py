@@ -1,0 +1,106 @@
+"""Attempts at one public request: where next, and whether there is a next.
+
+The point of no return is the first chunk that leaves the router: before it a failed
+attempt is repeated on another node, after it the failure is the caller's to hear.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field, replace
+
+import grpc
+
+from federated_router.federation.statistics import FailureCause, Statistics
+from federated_router.kit.errors import (
+    DeadlineExceeded,
+    FederationError,
+    LimitReached,
+    NodeLost,
+    NoNodeAvailable,
+    Unavailable,
+)
+from federated_router.kit.grpc_errors import answered_by_peer, translate
+from federated_router.kit.log import get_logger
+from federated_router.priors.catalogue import Cell
+from federated_router.proxy.deadline import Deadline
+from federated_router.proxy.settings import ProxySettings
+from federated_router.routing.candidate import Candidate, RouteQuery
+from federated_router.routing.router import Router
+
+log = get_logger("proxy")
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One try at one node; `committed` is set when its first chunk leaves."""
+
+    candidate: Candidate
+    committed: bool = False
+
+
+@dataclass(slots=True)
+class Attempts:
+    """Yields attempts until one succeeds, is committed, or none is left."""
+
+    router: Router
+    settings: ProxySettings
+    statistics: Statistics
+    query: RouteQuery
+    deadline: Deadline
+    last_error: FederationError | None = field(default=None)
+
+    async def each(self) -> AsyncGenerator[Attempt, None]:
+        """Yield an attempt per node; raise the last error when none is left."""
+        for number in range(self.settings.attempts_max):
+            if number:
+                await self._pause(number)
+            try:
+                candidate = self.router.choose(self.query)
+            except NoNodeAvailable:
+                raise self.last_error or NoNodeAvailable(
+                    "No node can take the request now.", retry_after_s=1.0
+                ) from None
+            with self.router.counted(candidate):
+                yield Attempt(candidate)
+        if self.last_error is not None:
+            raise self.last_error
+
+    def failed(
+        self, attempt: Attempt, error: grpc.aio.AioRpcError | FederationError
+    ) -> None:
+        """Note a failed attempt; raise what ends the request for good."""
+        known = translate(error) if isinstance(error, grpc.aio.AioRpcError) else error
+        lost = isinstance(error, grpc.aio.AioRpcError) and not answered_by_peer(error)
+        if lost and isinstance(known, Unavailable):
+            self._count_lost(attempt)
+            known = NodeLost(
+                f"'{attempt.candidate.node}' was lost; ask again.",
+                metadata={"node": attempt.candidate.node},
+                retry_after_s=0.1,
+            )
+        if attempt.committed or not isinstance(known, Unavailable | LimitReached):
+            raise known
+        log.warning(
+            "attempt failed",
+            node=attempt.candidate.node,
+            reason=known.reason,
+            retried=True,
+        )
+        self.last_error = known
+        self.query = replace(
+            self.query, excluded=self.query.excluded | {attempt.candidate.node}
+        )
+
+    def _count_lost(self, attempt: Attempt) -> None:
+        """Count what the node itself cannot count any more."""
+        cell = Cell(model=attempt.candidate.model, region=attempt.candidate.region)
+        self.statistics.fail(cell, FailureCause.NODE_LOST)
+
+    async def _pause(self, number: int) -> None:
+        """Back off exponentially with full jitter, within the deadline."""
+        longest_s = self.settings.retry_backoff_s * 2 ** (number - 1)
+        pause_s = random.uniform(0, longest_s)  # noqa: S311 - jitter, not a secret.
+        if pause_s >= self.deadline.remaining_s():
+            raise DeadlineExceeded("No time is left for another attempt.")
+        await asyncio.sleep(pause_s)

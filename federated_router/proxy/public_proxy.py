@@ -1,0 +1,113 @@
+"""Public requests: relayed as they come, retried before the first chunk."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import grpc
+
+from federated_router.api.v1 import inference_pb2 as pb
+from federated_router.federation.statistics import Statistics
+from federated_router.kit.errors import FederationError, NodeLost
+from federated_router.kit.tracing import outgoing_metadata
+from federated_router.proxy.attempts import Attempt, Attempts
+from federated_router.proxy.connections import NodeConnections
+from federated_router.proxy.deadline import Deadline
+from federated_router.proxy.settings import ProxySettings
+from federated_router.routing.candidate import RouteQuery
+from federated_router.routing.router import Router
+
+
+class PublicProxy:
+    """Serves requests without private context."""
+
+    def __init__(
+        self,
+        *,
+        router: Router,
+        connections: NodeConnections,
+        statistics: Statistics,
+        settings: ProxySettings,
+    ) -> None:
+        self._router = router
+        self._connections = connections
+        self._statistics = statistics
+        self._settings = settings
+
+    async def generate(
+        self, generation: pb.Generation, deadline: Deadline
+    ) -> AsyncGenerator[pb.GenerateResponse, None]:
+        """Stream an answer; nothing leaves before a node's first chunk came."""
+        attempts = self._attempts(generation, deadline)
+        async with aclosing(attempts.each()) as tries:
+            async for attempt in tries:
+                try:
+                    async with aclosing(
+                        self._relay(generation, attempt, deadline)
+                    ) as responses:
+                        async for response in responses:
+                            yield response
+                except (grpc.aio.AioRpcError, FederationError) as error:
+                    attempts.failed(attempt, error)
+                else:
+                    return
+
+    async def complete(
+        self, generation: pb.Generation, deadline: Deadline
+    ) -> pb.CompleteResponse:
+        """Return a whole answer; until it is here, nothing has left the router."""
+        attempts = self._attempts(generation, deadline)
+        async with aclosing(attempts.each()) as tries:
+            async for attempt in tries:
+                try:
+                    stub = await self._connections.stub(attempt.candidate)
+                    response: pb.CompleteResponse = await stub.Complete(
+                        pb.CompleteRequest(generation=_for_node(generation, attempt)),
+                        timeout=deadline.remaining_s(),
+                        metadata=outgoing_metadata(),
+                    )
+                except (grpc.aio.AioRpcError, FederationError) as error:
+                    attempts.failed(attempt, error)
+                else:
+                    return response
+        raise NodeLost("No node answered.", retry_after_s=0.1)
+
+    async def _relay(
+        self, generation: pb.Generation, attempt: Attempt, deadline: Deadline
+    ) -> AsyncGenerator[pb.GenerateResponse, None]:
+        stub = await self._connections.stub(attempt.candidate)
+        call = stub.Generate(
+            pb.GenerateRequest(generation=_for_node(generation, attempt)),
+            timeout=deadline.remaining_s(),
+            metadata=outgoing_metadata(),
+        )
+        held: list[pb.GenerateResponse] = []
+        try:
+            async for response in call:
+                if attempt.committed:
+                    yield response
+                elif response.HasField("started"):
+                    held.append(response)
+                else:
+                    attempt.committed = True
+                    while held:
+                        yield held.pop()
+                    yield response
+        finally:
+            call.cancel()
+
+    def _attempts(self, generation: pb.Generation, deadline: Deadline) -> Attempts:
+        return Attempts(
+            router=self._router,
+            settings=self._settings,
+            statistics=self._statistics,
+            query=RouteQuery(model=generation.model),
+            deadline=deadline,
+        )
+
+
+def _for_node(generation: pb.Generation, attempt: Attempt) -> pb.Generation:
+    """Return the request with the chosen model's name."""
+    if generation.model != attempt.candidate.model:
+        generation = pb.Generation.FromString(generation.SerializeToString())
+        generation.model = attempt.candidate.model
+    return generation

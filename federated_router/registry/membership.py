@@ -1,0 +1,130 @@
+"""Presence by lease, as a pure value: `(members, event, now) -> members`.
+
+Decides who is present and who holds which lease. Refuses to know gRPC, load and
+routing. A lease that is not renewed lapses by itself; no negative mark outlives it.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from types import MappingProxyType
+
+from federated_router.kit.errors import LeaseLost, LimitReached, NodeUnknown
+
+AUTO = "models/auto"
+"""What a request says to leave the model to the router; no node may serve it."""
+
+
+class NodeState(Enum):
+    """A node's presence."""
+
+    READY = "ready"
+    DRAINING = "draining"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A model that a node serves; `slots` requests run at once."""
+
+    model: str
+    context_tokens_max: int
+    private: bool
+    slots: int
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How busy a node says it is, in requests. Advisory."""
+
+    running: int = 0
+    waiting: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A node with a lease. `name` is `nodes/ID`, `address` is `host:port`."""
+
+    name: str
+    address: str
+    region: str
+    offers: tuple[Offer, ...]
+    lease_id: str
+    lease_expires_s: float
+    state: NodeState = NodeState.READY
+    load: Load = field(default_factory=Load)
+
+    def offer(self, model: str) -> Offer | None:
+        """Return what this node offers of `model`, if anything."""
+        return next((offer for offer in self.offers if offer.model == model), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """All nodes with a lease, by name."""
+
+    members: Mapping[str, Member] = field(default_factory=lambda: MappingProxyType({}))
+
+    def registered(self, member: Member, *, members_max: int) -> "Membership":
+        """Return the membership with `member`, replacing an entry of its name."""
+        if member.name not in self.members and len(self.members) >= members_max:
+            raise LimitReached(
+                "This router keeps as many nodes as it may.",
+                metadata={"nodes_max": str(members_max)},
+                retry_after_s=30.0,
+            )
+        return self._with(member)
+
+    def renewed(
+        self, name: str, lease_id: str, load: Load, *, expires_s: float, now_s: float
+    ) -> "Membership":
+        """Return the membership with the lease extended; raise LeaseLost."""
+        member = self.members.get(name)
+        if (
+            member is None
+            or member.lease_id != lease_id
+            or member.lease_expires_s <= now_s
+        ):
+            raise LeaseLost("The lease has lapsed or was replaced; register again.")
+        return self._with(replace(member, load=load, lease_expires_s=expires_s))
+
+    def left(self, name: str, lease_id: str) -> "Membership":
+        """Return the membership without the node, if the lease is still its own."""
+        member = self.members.get(name)
+        if member is None or member.lease_id != lease_id:
+            return self
+        return self._without({name})
+
+    def drained(self, name: str) -> "Membership":
+        """Return the membership with the node draining; raise NodeUnknown."""
+        return self._with(replace(self.member(name), state=NodeState.DRAINING))
+
+    def lapsed(self, now_s: float) -> tuple[str, ...]:
+        """Return the names whose lease is over."""
+        return tuple(
+            name
+            for name, member in self.members.items()
+            if member.lease_expires_s <= now_s
+        )
+
+    def expired(self, now_s: float) -> "Membership":
+        """Return the membership without the nodes whose lease is over."""
+        return self._without(set(self.lapsed(now_s)))
+
+    def member(self, name: str) -> Member:
+        """Return one member; raise NodeUnknown."""
+        try:
+            return self.members[name]
+        except KeyError:
+            raise NodeUnknown(
+                f"No node '{name}' is registered here.", metadata={"node": name}
+            ) from None
+
+    def __iter__(self) -> Iterator[Member]:
+        return iter(sorted(self.members.values(), key=lambda member: member.name))
+
+    def _with(self, member: Member) -> "Membership":
+        return Membership(MappingProxyType({**self.members, member.name: member}))
+
+    def _without(self, names: set[str]) -> "Membership":
+        kept = {name: m for name, m in self.members.items() if name not in names}
+        return Membership(MappingProxyType(kept))

@@ -1,0 +1,114 @@
+"""The router's live view of its nodes: a membership, a clock, and who listens.
+
+Holds the current `Membership` value and tells listeners who came and went. Lapsed
+leases are dropped on every look, so that no caller sees a dead node as present, and
+by a sweep, so that listeners hear of it in time.
+"""
+
+import secrets
+from collections.abc import Callable, Sequence
+
+from federated_router.kit.clock import Clock
+from federated_router.kit.config import Settings
+from federated_router.kit.log import get_logger
+from federated_router.registry.membership import Load, Member, Membership, Offer
+
+log = get_logger("registry")
+Listener = Callable[[str], None]
+
+
+class RegistrySettings(Settings):
+    """Leases and their limit."""
+
+    lease_s: float = 6.0
+    nodes_max: int = 1000
+
+
+class Registry:
+    """Grants and renews leases; one per router process."""
+
+    def __init__(self, settings: RegistrySettings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._membership = Membership()
+        self._gone_listeners: list[Listener] = []
+
+    @property
+    def lease_s(self) -> float:
+        """Return how long a lease lasts without renewal."""
+        return self._settings.lease_s
+
+    def on_gone(self, listener: Listener) -> None:
+        """Call `listener(name)` whenever a node left or its lease lapsed."""
+        self._gone_listeners.append(listener)
+
+    def present(self) -> Membership:
+        """Return the membership now, without lapsed leases."""
+        now_s = self._clock.monotonic_s()
+        lapsed = self._membership.lapsed(now_s)
+        if lapsed:
+            self._membership = self._membership.expired(now_s)
+            for name in lapsed:
+                log.warning("node lost", node=name, cause="lease lapsed")
+                self._tell(name)
+        return self._membership
+
+    def register(
+        self, *, name: str, address: str, region: str, offers: Sequence[Offer]
+    ) -> Member:
+        """Grant a lease, ending any earlier one of the same name."""
+        now_s = self._clock.monotonic_s()
+        known = self.present()
+        member = Member(
+            name=name,
+            address=address,
+            region=region,
+            offers=tuple(offers),
+            lease_id=secrets.token_hex(8),
+            lease_expires_s=now_s + self._settings.lease_s,
+        )
+        self._membership = known.registered(
+            member, members_max=self._settings.nodes_max
+        )
+        if name in known.members:
+            self._tell(name)
+        log.info("node registered", node=name, address=address, region=region)
+        return member
+
+    def renew(self, name: str, lease_id: str, load: Load) -> None:
+        """Extend a lease; raise LeaseLost."""
+        now_s = self._clock.monotonic_s()
+        self._membership = self.present().renewed(
+            name,
+            lease_id,
+            load,
+            expires_s=now_s + self._settings.lease_s,
+            now_s=now_s,
+        )
+
+    def deregister(self, name: str, lease_id: str) -> None:
+        """End a lease at once; an unknown one is already gone."""
+        before = self.present()
+        self._membership = before.left(name, lease_id)
+        if name in before.members and name not in self._membership.members:
+            log.info("node left", node=name)
+            self._tell(name)
+
+    def drain(self, name: str) -> Member:
+        """Send a node no new work; raise NodeUnknown."""
+        self._membership = self.present().drained(name)
+        return self._membership.member(name)
+
+    async def sweep(self) -> None:
+        """Drop lapsed leases for ever, several times per lease."""
+        while True:
+            await self._clock.sleep(self._settings.lease_s / 6)
+            self.present()
+
+    def lease_remaining_s(self, member: Member) -> float:
+        """Return how long a member's lease still runs, in seconds."""
+        return member.lease_expires_s - self._clock.monotonic_s()
+
+    def _tell(self, name: str) -> None:
+        for listener in self._gone_listeners:
+            listener(name)

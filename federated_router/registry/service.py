@@ -1,0 +1,194 @@
+"""NodeRegistryService: between the contract and the registry."""
+
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
+import grpc
+
+from federated_router.api.v1 import inference_pb2 as inference
+from federated_router.api.v1 import registry_pb2 as pb
+from federated_router.api.v1 import registry_pb2_grpc as pb_grpc
+from federated_router.kit.clock import Clock
+from federated_router.kit.errors import FieldInvalid, RoleNotAllowed
+from federated_router.kit.identity import Role, current_identity
+from federated_router.kit.names import is_id, resource_id
+from federated_router.kit.pages import page_of
+from federated_router.registry.membership import AUTO, Load, Member, NodeState, Offer
+from federated_router.registry.registry import Registry
+
+MODELS_MAX = 64
+_NODE = frozenset({Role.NODE})
+_READERS = frozenset({Role.CLIENT, Role.OPERATOR})
+_STATES = {
+    NodeState.READY: pb.Node.STATE_READY,
+    NodeState.DRAINING: pb.Node.STATE_DRAINING,
+}
+
+
+class RegistryServicer(pb_grpc.NodeRegistryServiceServicer):
+    """Serves nodes and those who look at them."""
+
+    CALLERS: ClassVar[Mapping[str, frozenset[Role]]] = {
+        "RegisterNode": _NODE,
+        "RenewLease": _NODE,
+        "DeregisterNode": _NODE,
+        "GetNode": _READERS,
+        "ListNodes": _READERS,
+        "DrainNode": frozenset({Role.OPERATOR}),
+    }
+
+    def __init__(
+        self, registry: Registry, clock: Clock, in_flight: Callable[[str], int]
+    ) -> None:
+        self._registry = registry
+        self._clock = clock
+        self._in_flight = in_flight
+
+    async def RegisterNode(
+        self, request: pb.RegisterNodeRequest, _: grpc.aio.ServicerContext
+    ) -> pb.RegisterNodeResponse:
+        """Grant the calling node a lease."""
+        node = request.node
+        _check_own(node.name)
+        member = self._registry.register(
+            name=node.name,
+            address=_checked_address(node.address),
+            region=_checked_region(node.region),
+            offers=_offers(node),
+        )
+        response = pb.RegisterNodeResponse(lease_id=member.lease_id)
+        response.lease_duration.FromMilliseconds(int(self._registry.lease_s * 1000))
+        return response
+
+    async def RenewLease(
+        self, request: pb.RenewLeaseRequest, _: grpc.aio.ServicerContext
+    ) -> pb.RenewLeaseResponse:
+        """Extend the calling node's lease."""
+        _check_own(request.name)
+        load = Load(
+            running=request.load.requests_running,
+            waiting=request.load.requests_waiting,
+        )
+        self._registry.renew(request.name, request.lease_id, load)
+        response = pb.RenewLeaseResponse()
+        response.lease_duration.FromMilliseconds(int(self._registry.lease_s * 1000))
+        return response
+
+    async def DeregisterNode(
+        self, request: pb.DeregisterNodeRequest, _: grpc.aio.ServicerContext
+    ) -> pb.DeregisterNodeResponse:
+        """End the calling node's lease."""
+        _check_own(request.name)
+        self._registry.deregister(request.name, request.lease_id)
+        return pb.DeregisterNodeResponse()
+
+    async def GetNode(
+        self, request: pb.GetNodeRequest, _: grpc.aio.ServicerContext
+    ) -> pb.GetNodeResponse:
+        """Return one node."""
+        resource_id(request.name, "nodes")
+        member = self._registry.present().member(request.name)
+        return pb.GetNodeResponse(node=self._node(member))
+
+    async def ListNodes(
+        self, request: pb.ListNodesRequest, _: grpc.aio.ServicerContext
+    ) -> pb.ListNodesResponse:
+        """Return a page of nodes."""
+        page, token = page_of(
+            list(self._registry.present()),
+            lambda member: member.name,
+            size=request.page_size,
+            token=request.page_token,
+        )
+        nodes = [self._node(member) for member in page]
+        return pb.ListNodesResponse(nodes=nodes, next_page_token=token)
+
+    async def DrainNode(
+        self, request: pb.DrainNodeRequest, _: grpc.aio.ServicerContext
+    ) -> pb.DrainNodeResponse:
+        """Send a node no new work."""
+        resource_id(request.name, "nodes")
+        return pb.DrainNodeResponse(node=self._node(self._registry.drain(request.name)))
+
+    def _node(self, member: Member) -> pb.Node:
+        node = pb.Node(
+            name=member.name,
+            address=member.address,
+            region=member.region,
+            models=[_offer_message(offer) for offer in member.offers],
+            state=_STATES[member.state],
+            load=pb.NodeLoad(
+                requests_running=member.load.running,
+                requests_waiting=member.load.waiting,
+            ),
+            requests_in_flight=self._in_flight(member.name),
+        )
+        expires_s = self._clock.now_s() + self._registry.lease_remaining_s(member)
+        node.lease_expire_time.FromMilliseconds(int(expires_s * 1000))
+        return node
+
+
+def _check_own(name: str) -> None:
+    if resource_id(name, "nodes") != current_identity().id:
+        raise RoleNotAllowed(
+            "A node speaks for itself only: the name must be the certificate's.",
+            metadata={"name": name},
+        )
+
+
+def _checked_address(address: str) -> str:
+    host, _, port = address.rpartition(":")
+    is_number = port.isascii() and port.isdigit()
+    if not host or not is_number or not 0 < int(port) < 65536:  # noqa: PLR2004 - ports.
+        raise FieldInvalid("Expected 'host:port'.", field="node.address")
+    return address
+
+
+def _checked_region(region: str) -> str:
+    if not is_id(region):
+        raise FieldInvalid(
+            "Use 1 to 63 characters of a-z, 0-9, '.', '_' and '-'.",
+            field="node.region",
+        )
+    return region
+
+
+def _offers(node: pb.Node) -> list[Offer]:
+    if len(node.models) > MODELS_MAX:
+        raise FieldInvalid(f"At most {MODELS_MAX} models.", field="node.models")
+    seen = {AUTO}
+    for index, offer in enumerate(node.models):
+        _check_offer(offer, f"node.models[{index}]", seen)
+        seen.add(offer.model)
+    return [
+        Offer(
+            model=offer.model,
+            context_tokens_max=offer.context_tokens_max,
+            private=offer.private_support == inference.PRIVATE_SUPPORT_OFFERED,
+            slots=offer.slots,
+        )
+        for offer in node.models
+    ]
+
+
+def _check_offer(offer: pb.ModelOffer, path: str, taken: set[str]) -> None:
+    resource_id(offer.model, "models", field=f"{path}.model")
+    if offer.model in taken:
+        raise FieldInvalid(
+            f"Offer each model once, and none under the name '{AUTO}'.",
+            field=f"{path}.model",
+        )
+    for name in ("context_tokens_max", "slots"):
+        if getattr(offer, name) < 1:
+            raise FieldInvalid("Use 1 or more.", field=f"{path}.{name}")
+
+
+def _offer_message(offer: Offer) -> pb.ModelOffer:
+    return pb.ModelOffer(
+        model=offer.model,
+        context_tokens_max=offer.context_tokens_max,
+        private_support=inference.PRIVATE_SUPPORT_OFFERED
+        if offer.private
+        else inference.PRIVATE_SUPPORT_REFUSED,
+        slots=offer.slots,
+    )

@@ -1,0 +1,42 @@
+"""One answer in the making: which text a token adds, and whether it is the last.
+
+Decides why an answer ends; refuses to know who sampled the token. Pure, and the same
+for public and private requests and for every engine.
+"""
+
+from collections.abc import Collection, Sequence
+
+from node.engine.detokenizer import Decode, Detokenizer
+from node.engine.engine import FinishReason, Piece
+from node.engine.stop_scanner import StopScanner
+
+
+class Answer:
+    """Turns sampled tokens into pieces; push in order until a piece has a finish."""
+
+    def __init__(
+        self, decode: Decode, *, stop: Sequence[str], end_ids: Collection[int]
+    ) -> None:
+        self._detokenizer = Detokenizer(decode)
+        self._scanner = StopScanner(stop)
+        self._end_ids = frozenset(end_ids)
+
+    def push(self, token_id: int, *, last: bool) -> Piece:
+        """Return the piece that this token completes.
+
+        `last` says that no further token may be sampled, whatever this one is. The
+        end-of-sequence token has no text, and a stop string none of its own.
+        """
+        if token_id in self._end_ids:
+            return Piece(self._rest(), (token_id,), FinishReason.END)
+        text = self._scanner.feed(self._detokenizer.push(token_id))
+        if last and not self._scanner.stopped:
+            text += self._rest()
+        if self._scanner.stopped:
+            return Piece(text, (token_id,), FinishReason.STOP)
+        return Piece(text, (token_id,), FinishReason.LENGTH if last else None)
+
+    def _rest(self) -> str:
+        """Return what was held back, now that the answer ends."""
+        rest = self._scanner.feed(self._detokenizer.flush())
+        return rest + self._scanner.flush()

@@ -1,0 +1,159 @@
+"""Loads a causal language model from a directory onto the devices that there are.
+
+Decides which layer lies where, by accelerate's map under a memory limit per device;
+refuses networks, remote code and models that are not causal language models.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from accelerate import infer_auto_device_map, init_empty_weights
+from accelerate.utils import get_max_memory
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as CAUSAL_LM_TYPES,
+)
+
+WHOLE_MODEL = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """A model's directory and the memory that it may take.
+
+    `memory_max` limits devices ("cpu", "0", "1", ...) to sizes such as "20GiB"; empty
+    means all there is. What fits nowhere goes to `offload_directory`.
+    """
+
+    directory: Path
+    memory_max: Mapping[str, str] = field(default_factory=dict)
+    offload_directory: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model ready to run, with its tokenizer and the layout of its layers."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    layout: Mapping[str, str]
+
+
+def load(source: ModelSource) -> LoadedModel:
+    """Load model and tokenizer; local files only.
+
+    Raises:
+        ValueError: the directory does not hold a causal language model, or it does
+            not fit the memory given.
+    """
+    config = causal_config(source.directory)
+    placement = planned_layout(source, config)
+    model = AutoModelForCausalLM.from_pretrained(
+        source.directory,
+        config=config,
+        dtype="auto",
+        attn_implementation="sdpa",
+        device_map=placement,
+        offload_folder=source.offload_directory,
+        local_files_only=True,
+        trust_remote_code=False,
+    )
+    model.requires_grad_(requires_grad=False)
+    tokenizer = AutoTokenizer.from_pretrained(
+        source.directory, local_files_only=True, trust_remote_code=False
+    )
+    layout = {str(part): str(device) for part, device in placement.items()}
+    return LoadedModel(model, tokenizer, layout)
+
+
+def causal_config(directory: Path) -> PretrainedConfig:
+    """Return the directory's configuration.
+
+    Raises:
+        ValueError: it is not a causal language model that transformers knows.
+    """
+    path = directory / "config.json"
+    if not path.is_file():
+        raise ValueError(
+            f"{directory} holds no config.json; name a Hugging Face model directory"
+        )
+    model_type = json.loads(path.read_text(encoding="utf-8")).get("model_type")
+    if model_type not in CAUSAL_LM_TYPES:
+        raise ValueError(
+            f"{directory} holds a model of type {model_type!r}, which is no causal "
+            "language model that transformers knows; name one that generates text"
+        )
+    config: PretrainedConfig = AutoConfig.from_pretrained(
+        directory, local_files_only=True, trust_remote_code=False
+    )
+    return config
+
+
+def planned_layout(
+    source: ModelSource, config: PretrainedConfig
+) -> dict[str, str | int]:
+    """Return which part of the model goes to which device.
+
+    Raises:
+        ValueError: a part would have to lie on disk and there is no directory for it.
+    """
+    available = {"cpu", *(str(index) for index in range(torch.cuda.device_count()))}
+    if unknown := set(source.memory_max) - available:
+        raise ValueError(
+            f"memory_max names {', '.join(sorted(unknown))}; this machine has "
+            f"{', '.join(sorted(available))}"
+        )
+    if available == {"cpu"} and not source.memory_max:
+        return {WHOLE_MODEL: "cpu"}
+    with init_empty_weights():
+        empty: PreTrainedModel = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
+    empty.tie_weights()
+    layout: dict[str, str | int] = infer_auto_device_map(
+        empty,
+        max_memory=_memory(source.memory_max, available),
+        no_split_module_classes=sorted(empty._no_split_modules or ()),  # noqa: SLF001 - accelerate's own way.
+        dtype=config.dtype,
+    )
+    if "disk" in layout.values() and source.offload_directory is None:
+        raise ValueError(
+            "the model does not fit memory_max; raise it or set offload_directory"
+        )
+    return layout
+
+
+def _memory(
+    limits: Mapping[str, str], available: set[str]
+) -> dict[int | str, int | str]:
+    """Return a limit for every device of this machine, as accelerate names them."""
+    found = get_max_memory()
+    chosen: dict[int | str, int | str] = {}
+    for device in sorted(available):
+        name: int | str = device if device == "cpu" else int(device)
+        chosen[name] = limits.get(device, found.get(name, 0))
+    return chosen
+
+
+def input_device(model: PreTrainedModel) -> torch.device:
+    """Return where a pass's token ids belong.
+
+    A part on disk reports the device `meta`; accelerate runs it on the main device.
+    """
+    device = next(model.get_input_embeddings().parameters()).device
+    if device.type != "meta":
+        return device
+    return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+
+
+def vocabulary_size_of(model: PreTrainedModel) -> int:
+    """Return how many token ids the model takes."""
+    return next(model.get_input_embeddings().parameters()).shape[0]

@@ -1,0 +1,207 @@
+"""An engine without a model: the same port, the same limits, a scripted answer.
+
+Decides nothing about language: every public answer is the script, one token per byte,
+so a test knows each token beforehand. Time comes from a clock, so that a test may
+stand between any two tokens. Private jobs are stepped as the real engine steps them.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from federated_router.kit.clock import Clock
+from federated_router.kit.errors import Draining
+from node.engine.admission import Admission, JobKind
+from node.engine.answer import Answer
+from node.engine.engine import (
+    ChatMessage,
+    EngineLoad,
+    Pieces,
+    Sampling,
+    Stepper,
+)
+from node.engine.limits import (
+    EngineLimits,
+    check_messages,
+    check_prompt,
+    check_sampling,
+    check_stop,
+)
+from node.engine.model_thread import ENDED
+from node.engine.piece_stream import Deliver, open_stream
+
+END_ID = 256
+ROLE_IDS = {"system": 257, "user": 258, "assistant": 259}
+VOCABULARY_SIZE = 260
+
+
+@dataclass(frozen=True, slots=True)
+class FakeSettings:
+    """What the fake answers, how slowly, and how much it takes."""
+
+    limits: EngineLimits
+    script: str = "The patient was given metformin."
+    token_delay_s: float = 0.0
+    context_tokens_max: int = 512
+
+
+class ScriptedSteps:
+    """The script as a `Stepper`, so that public and private jobs run alike."""
+
+    def __init__(self, script: str, tokens_max: int) -> None:
+        self._left = [*script.encode(), END_ID][:tokens_max]
+
+    def step(self) -> tuple[int, bool]:
+        """Return the next byte of the script, or the end."""
+        token_id = self._left.pop(0)
+        return token_id, not self._left
+
+    def close(self) -> None:
+        """Forget what is left."""
+        self._left.clear()
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    kind: JobKind
+    make: Callable[[], Stepper]
+    answer: Answer
+    deliver: Deliver
+    task: "asyncio.Task[None] | None" = None
+
+
+class FakeEngine:
+    """An `Engine` that recites; `start` it and `stop` it on one event loop."""
+
+    def __init__(self, settings: FakeSettings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._admission: Admission[_Job] = Admission(settings.limits)
+        self._running: set[_Job] = set()
+
+    @property
+    def context_tokens_max(self) -> int:
+        """Return the longest prompt plus answer, in tokens."""
+        return self._settings.context_tokens_max
+
+    def prompt_ids(self, messages: Sequence[ChatMessage]) -> list[int]:
+        """Return a token for each role and each byte, then the assistant's token.
+
+        Raises:
+            FieldInvalid: a role is unknown.
+        """
+        check_messages(messages)
+        found: list[int] = []
+        for message in messages:
+            found += [ROLE_IDS[message.role], *message.content.encode()]
+        return [*found, ROLE_IDS["assistant"]]
+
+    def generate(self, prompt_ids: Sequence[int], sampling: Sampling) -> Pieces:
+        """Stream the script, whatever the prompt; refusals come at the call."""
+        check_sampling(sampling)
+        self._check_open()
+        check_prompt(
+            prompt_ids,
+            sampling,
+            context_tokens_max=self.context_tokens_max,
+            vocabulary_size=VOCABULARY_SIZE,
+        )
+        make = partial(ScriptedSteps, self._settings.script, sampling.tokens_max)
+        return self._join(JobKind.PUBLIC, make, sampling.stop)
+
+    def run_stepper(
+        self, make: Callable[[], Stepper], *, stop: tuple[str, ...] = ()
+    ) -> Pieces:
+        """Stream a private job's tokens; `make` runs on the event loop here."""
+        check_stop(stop)
+        return self._join(JobKind.PRIVATE, make, stop)
+
+    def load(self) -> EngineLoad:
+        """Return running and waiting requests."""
+        return self._admission.load()
+
+    async def start(self) -> None:
+        """Begin to answer."""
+        self._admission.open()
+
+    async def stop(self) -> None:
+        """End every generation as CANCELLED; idempotent."""
+        ended = [*self._admission.close(), *self._running]
+        tasks = [job.task for job in ended if job.task is not None]
+        for job in ended:
+            job.deliver(ENDED)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _check_open(self) -> None:
+        if not self._admission.is_open:
+            raise Draining("The engine is stopped; ask another node.")
+
+    def _join(
+        self, kind: JobKind, make: Callable[[], Stepper], stop: Sequence[str]
+    ) -> Pieces:
+        answer = Answer(decode, stop=stop, end_ids={END_ID})
+        job, stream = open_stream(partial(_Job, kind, make, answer), self._cancel)
+        self._admission.join(job)
+        self._run_waiting()
+        return stream
+
+    def _cancel(self, job: _Job) -> None:
+        if not self._admission.withdraw(job) and job.task is not None:
+            job.task.cancel()
+
+    def _run_waiting(self) -> None:
+        for kind in JobKind:
+            while (job := self._admission.take(kind)) is not None:
+                self._running.add(job)
+                job.task = asyncio.get_running_loop().create_task(self._recite(job))
+                job.task.add_done_callback(partial(self._cancelled, job))
+
+    def _cancelled(self, job: _Job, _task: "asyncio.Task[None]") -> None:
+        self._over(job)
+
+    def _over(self, job: _Job) -> None:
+        """Give the slot back, before the reader hears of the end; idempotent."""
+        if job not in self._running:
+            return
+        self._running.remove(job)
+        self._admission.leave(job.kind)
+        if self._admission.is_open:
+            self._run_waiting()
+
+    async def _recite(self, job: _Job) -> None:
+        try:
+            stepper = job.make()
+            try:
+                await self._steps(job, stepper)
+            finally:
+                stepper.close()
+        except Exception as failure:  # noqa: BLE001 - told to the caller.
+            self._over(job)
+            job.deliver(failure)
+
+    async def _steps(self, job: _Job, stepper: Stepper) -> None:
+        finish = None
+        while finish is None:
+            await self._pause()
+            token_id, last = stepper.step()
+            piece = job.answer.push(token_id, last=last)
+            finish = piece.finish
+            if finish is not None:
+                self._over(job)
+            job.deliver(piece)
+
+    async def _pause(self) -> None:
+        if self._settings.token_delay_s > 0:
+            await self._clock.sleep(self._settings.token_delay_s)
+        else:
+            await asyncio.sleep(0)
+
+
+def decode(token_ids: Sequence[int]) -> str:
+    """Return the bytes among the tokens as text."""
+    return bytes(found for found in token_ids if found < END_ID).decode(
+        "utf-8", errors="replace"
+    )

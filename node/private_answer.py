@@ -1,0 +1,86 @@
+"""One private request at the node: from records to a Stepper, and its token count."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from federated_router.privacy.policy import PrivatePolicy
+from node.engine.engine import ChatMessage, Pieces, Stepper
+from node.private.rows import PrivateRows, build_rows
+from node.private.session import PrivateSession
+from node.served_model import ServedModel
+
+
+@dataclass(slots=True)
+class PrivateAnswer:
+    """A running private generation; `tokens_sampled` is what is charged."""
+
+    pieces: Pieces
+    session: list[PrivateSession]
+    public_tokens: int
+
+    @property
+    def tokens_sampled(self) -> int:
+        """Return how many tokens were drawn so far, the end token included."""
+        return self.session[0].tokens_sampled if self.session else 0
+
+
+async def begin_private_answer(
+    served: ServedModel,
+    policy: PrivatePolicy,
+    *,
+    messages: Sequence[ChatMessage],
+    records: Sequence[str],
+    stop: tuple[str, ...],
+) -> PrivateAnswer:
+    """Lay out the rows in a thread and queue the generation.
+
+    Raises:
+        PromptTooLong: the public prompt alone does not fit the policy's rows.
+        RecordsTooMany: more records than slots.
+        PrivateNotOffered: the shape was not proved at start.
+        QueueFull: as many requests wait as may.
+    """
+    served.require_proven(policy)
+    async with served.tokenising:
+        rows, public_tokens = await asyncio.to_thread(
+            _rows, served, policy, messages, records
+        )
+    session: list[PrivateSession] = []
+
+    def make() -> Stepper:
+        session.append(
+            PrivateSession(
+                served.engine.model,
+                policy,
+                rows,
+                end_ids=served.engine.end_ids,
+                banned_ids=served.engine.tokenizer.all_special_ids,
+            )
+        )
+        return session[0]
+
+    pieces = served.engine.run_stepper(make, stop=stop)
+    return PrivateAnswer(pieces, session, public_tokens)
+
+
+def _rows(
+    served: ServedModel,
+    policy: PrivatePolicy,
+    messages: Sequence[ChatMessage],
+    records: Sequence[str],
+) -> tuple[PrivateRows, int]:
+    """Return rows that differ from the public one by a record before the last turn.
+
+    With them the public prompt's length in tokens.
+    """
+    *earlier, last = messages
+    public_ids = served.engine.prompt_ids(messages)
+
+    def render(record: str) -> list[int]:
+        content = served.record_template.replace("{prompt}", last.content)
+        content = content.replace("{record}", record)
+        return served.engine.prompt_ids([*earlier, replace(last, content=content)])
+
+    rows = build_rows(policy, public_ids=public_ids, render=render, records=records)
+    return rows, len(public_ids)

@@ -1,0 +1,91 @@
+"""Nodes that are killed under a request: moved before the first token, lost after."""
+
+import asyncio
+
+import grpc
+import pytest
+
+from federated_router.api.v1 import inference_pb2 as pb
+from federated_router.kit.errors import NodeLost
+from federated_router.kit.grpc_client import translated_errors
+from tests.support.processes import (
+    LEASE_S,
+    Processes,
+    Traced,
+    events_of,
+    public,
+    until,
+)
+
+LONG = 3000
+
+
+async def test_killed_node_moves_what_it_had_not_begun_and_loses_the_rest(
+    pair: Processes,
+) -> None:
+    """Before the first token another node answers; after it the caller is told.
+
+    The first victim is frozen, so that it is certain that it was sent the request and
+    said nothing; it leaves with its lease. The second is the node that is left.
+    """
+    async with pair.calls() as calls:
+        await calls.warm(2)
+        victim = await calls.chosen()
+        pair.freeze(victim)
+        answer = asyncio.ensure_future(events_of(calls.stream(public())))
+        await asyncio.sleep(0.2)
+        pair.kill(victim)
+        events = await answer
+
+        async def gone() -> bool:
+            return await calls.nodes() == set(pair.nodes) - {victim}
+
+        await until(gone, what="its lease lapses", within_s=LEASE_S + 2)
+        call = calls.stream(public(tokens_max=LONG))
+        begun = [await call.read(), await call.read()]
+        last = begun[0].started.node
+        pair.kill(last.removeprefix("nodes/"))
+        with pytest.raises(NodeLost) as lost:
+            async with translated_errors():
+                await events_of(call)
+
+    failed = await pair.logged("router", victim, event="attempt failed")
+    started = [one.started.node for one in events if one.HasField("started")]
+    assert failed["reason"] == "NODE_LOST"
+    assert started == [last] != [f"nodes/{victim}"]
+    assert events[-1].finished.completion_tokens == 4
+    assert begun[1].chunk.text
+    assert lost.value.metadata["node"] == last
+
+
+async def test_cancellation_reaches_the_node(pair: Processes) -> None:
+    """A caller who left must cost nobody another token."""
+    trace = Traced()
+    async with pair.calls() as calls:
+        call = calls.stream(public(tokens_max=LONG), traced=trace)
+        node = (await call.read()).started.node.removeprefix("nodes/")
+        await call.read()
+
+        call.cancel()
+        line = await pair.logged(node, trace.trace_id)
+
+    assert line["code"] == "CANCELLED"
+
+
+async def test_deadline_reaches_the_node(pair: Processes) -> None:
+    """The node stops when the caller stops waiting, not when it has finished."""
+    trace = Traced()
+    async with pair.calls() as calls:
+        call = calls.inference.Generate(
+            pb.GenerateRequest(generation=public(tokens_max=LONG)),
+            timeout=1.0,
+            metadata=trace.metadata,
+        )
+        node = (await call.read()).started.node.removeprefix("nodes/")
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await events_of(call)
+        line = await pair.logged(node, trace.trace_id)
+
+    assert raised.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert line["code"] in ("CANCELLED", "DEADLINE_EXCEEDED")
+    assert float(str(line["duration_ms"])) < 2_000
