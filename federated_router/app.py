@@ -61,7 +61,9 @@ async def build(settings: RouterSettings, clock: Clock | None = None) -> Daemon:
     connections = NodeConnections(
         Channels(settings.tls, trust_domain=identity.trust_domain),
         connect_timeout_s=settings.proxy.connect_timeout_s,
+        finish_timeout_s=settings.proxy.request_timeout_max_s,
     )
+    registry.on_left(connections.let_finish)
     registry.on_gone(connections.drop)
     private = PrivateProxy(
         router=router,
@@ -126,6 +128,7 @@ async def build(settings: RouterSettings, clock: Clock | None = None) -> Daemon:
         statistics=statistics,
         background=background,
         resources=resources,
+        leave=registry.rest,
     )
 
 
@@ -137,6 +140,7 @@ def _daemon(
     statistics: Statistics,
     background: dict[str, Background],
     resources: list[Resource],
+    leave: Background,
 ) -> Daemon:
     service = ops_pb2.DESCRIPTOR.services_by_name["OpsService"]
     names = [binding.descriptor.full_name for binding in bindings]
@@ -160,6 +164,7 @@ def _daemon(
         bound=bound,
         resources=resources,
         background=background,
+        leave=leave,
     )
 
 

@@ -28,6 +28,8 @@ from node.served_model import ServedModel
 from node.statistics.recorder import RequestRecorder, RequestTiming
 from node.stream import coalesced
 
+DEADLINE_SLACK_S = 0.05
+DEADLINE_SLACK_SHARE = 0.02
 _ROUTER = frozenset({Role.ROUTER})
 _ROLES = {
     pb.ROLE_SYSTEM: "system",
@@ -127,6 +129,7 @@ class InferenceServicer(pb_grpc.InferenceServiceServicer):
         """Stream and count one answer, whichever way it ends."""
         served = self._served(generation.model)
         timing = self._recorder.begin(served.name)
+        allowed_s = context.time_remaining()
         try:
             async with asyncio.timeout(self._request_timeout_max_s):
                 events = (
@@ -138,10 +141,13 @@ class InferenceServicer(pb_grpc.InferenceServiceServicer):
                     async for response in responses:
                         yield response
         except (asyncio.CancelledError, GeneratorExit):
-            _end_cancelled(timing, context)
+            _end_cancelled(timing, context, allowed_s)
             raise
         except FederationError as error:
             _end_failed(timing, error)
+            raise
+        except TimeoutError:
+            timing.fail(FailureCause.DEADLINE)
             raise
         except Exception:
             timing.fail(FailureCause.ENGINE)
@@ -288,10 +294,18 @@ def _finished(
     )
 
 
-def _end_cancelled(timing: RequestTiming, context: grpc.aio.ServicerContext) -> None:
-    """Count a missed deadline as a failure, and a caller's farewell not at all."""
+def _end_cancelled(
+    timing: RequestTiming, context: grpc.aio.ServicerContext, allowed_s: float | None
+) -> None:
+    """Count a missed deadline as a failure, and a caller's farewell not at all.
+
+    The caller's clock runs out first: its cancellation comes while a little is left
+    here, more so because gRPC rounds a deadline up by as much as a hundredth.
+    """
     remaining_s = context.time_remaining()
-    if remaining_s is not None and remaining_s <= 0:
+    if allowed_s is None or remaining_s is None:
+        timing.cancel()
+    elif remaining_s <= DEADLINE_SLACK_S + DEADLINE_SLACK_SHARE * allowed_s:
         timing.fail(FailureCause.DEADLINE)
     else:
         timing.cancel()

@@ -1,5 +1,6 @@
 """`local`: a federation on this machine, up and down."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from federated_router.cli.local_federation import LocalFederation, stop
 from federated_router.cli.local_plan import NODES_MAX, Layout
 from federated_router.cli.models import ensure_models
 from federated_router.cli.screen import out, print_json, say, table
+from federated_router.kit.config import TlsSettings
 
 app = typer.Typer(help="Run a federation on this machine.", no_args_is_help=True)
 Directory = Annotated[Path, typer.Option(help="Everything it needs lies below.")]
@@ -70,27 +72,25 @@ def _served(models: tuple[tuple[str, int], ...]) -> str:
     return ", ".join(model for model, _ in models)
 
 
+def _identity(tls: TlsSettings, *, dashes: str) -> str:
+    """Return the options that name an identity's files, safe to paste."""
+    files = {"cacert": tls.authority, "cert": tls.certificate, "key": tls.private_key}
+    return " ".join(
+        f"{dashes}{name} {shlex.quote(str(path))}" for name, path in files.items()
+    )
+
+
 def example_calls(known: Federation) -> list[str]:
     """Return ready-to-paste calls by grpcurl and `buf curl`."""
-    client, operator = known.client, known.operator
     service = "federated_router.api.v1"
     body = (
         '{"generation": {"request_id": "try-1", "model": "models/reference-large", '
         '"messages": [{"role": "ROLE_USER", '
         '"content": "What is metformin used for?"}]}}'
     )
-    grpcurl = (
-        f"grpcurl -cacert {client.authority} -cert {client.certificate} "
-        f"-key {client.private_key}"
-    )
-    buf = (
-        f"buf curl --protocol grpc --cacert {client.authority} "
-        f"--cert {client.certificate} --key {client.private_key}"
-    )
-    buf_operator = buf.replace(str(client.certificate), str(operator.certificate))
-    buf_operator = buf_operator.replace(
-        str(client.private_key), str(operator.private_key)
-    )
+    grpcurl = f"grpcurl {_identity(known.client, dashes='-')}"
+    buf = f"buf curl --protocol grpc {_identity(known.client, dashes='--')}"
+    buf_operator = f"buf curl --protocol grpc {_identity(known.operator, dashes='--')}"
     router = f"https://{known.router}/{service}"
     rounds = f"https://{known.coordinator}/{service}.AggregationService"
     round_body = '{"request_id": "round-1"}'

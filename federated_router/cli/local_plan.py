@@ -3,6 +3,7 @@
 Pure: it plans and renders; `local_federation` creates and starts.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ POLICIES = """
 name = "standard"
 slots = 32
 clip = "4"
-temperature = "1"
+temperature = "0.7"
 top_k = 50
 tokens_max = 12
 row_tokens_max = 64
@@ -50,11 +51,11 @@ class NodePlan:
 def node_plans(count: int) -> tuple[NodePlan, ...]:
     """Return nodes that differ in what a router can learn about them.
 
-    Region north has one small machine that runs two requests at a time; south has a
+    Region north has one small machine that runs one request at a time; south has a
     large one, and one with the small model. Further nodes alternate.
     """
     first = (
-        NodePlan("node-1", "north", (("reference-large", 2),)),
+        NodePlan("node-1", "north", (("reference-large", 1),)),
         NodePlan("node-2", "south", (("reference-large", 8),)),
         NodePlan("node-3", "south", (("reference-small", 8),)),
     )
@@ -106,13 +107,13 @@ def common_toml(layout: Layout, name: str, address: str) -> str:
     pki = layout.pki()
     return f"""\
 [tls]
-certificate = "{pki / f"{name}.crt"}"
-private_key = "{pki / f"{name}.key"}"
-authority = "{pki / "ca.crt"}"
+certificate = {_text(pki / f"{name}.crt")}
+private_key = {_text(pki / f"{name}.key")}
+authority = {_text(pki / "ca.crt")}
 
 [server]
 address = "{address}"
-ready_file = "{layout.ready(name)}"
+ready_file = {_text(layout.ready(name))}
 stop_grace_s = 5.0
 
 [ops]
@@ -125,7 +126,7 @@ def member_toml(layout: Layout, name: str, coordinator: str) -> str:
     return f"""
 [federation]
 coordinator = "{coordinator}"
-vault = "{layout.state(name) / "vault.sqlite"}"
+vault = {_text(layout.state(name) / "vault.sqlite")}
 noise_scale_min = {NOISE_SCALE}
 """
 
@@ -139,7 +140,7 @@ def router_toml(layout: Layout, name: str, address: str, coordinator: str) -> st
 lease_s = 3.0
 
 [budget]
-url = "sqlite+aiosqlite:///{layout.state(name) / "ledger.sqlite"}"
+url = {_text(f"sqlite+aiosqlite:///{layout.state(name) / 'ledger.sqlite'}")}
 """
         + POLICIES
         + member_toml(layout, name, coordinator)
@@ -154,7 +155,7 @@ def node_toml(
         f"""
 [[models]]
 name = "{model}"
-path = "{layout.models[model]}"
+path = {_text(layout.models[model])}
 slots = {slots}
 waiting_max = 256
 """
@@ -183,7 +184,7 @@ def coordinator_toml(
         common_toml(layout, name, address)
         + f"""
 [store]
-url = "sqlite+aiosqlite:///{layout.state(name) / "rounds.sqlite"}"
+url = {_text(f"sqlite+aiosqlite:///{layout.state(name) / 'rounds.sqlite'}")}
 
 [rounds]
 noise_scale = {NOISE_SCALE}
@@ -193,6 +194,11 @@ models = {_list(models)}
 regions = {_list(regions)}
 """
     )
+
+
+def _text(value: object) -> str:
+    """Return a TOML string; JSON's escapes are TOML's."""
+    return json.dumps(str(value), ensure_ascii=False)
 
 
 def _list(items: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from federated_router.kit.identity import Identity, dns_name
+from federated_router.kit.names import resource_name
 
 AUTHORITY_DAYS = 3650
 CLOCK_SKEW = timedelta(minutes=5)
@@ -84,7 +85,9 @@ class Authority:
         """Write `ID.crt`, `ID.key` and `ca.crt` for `identity` into `directory`.
 
         `hosts` are further DNS names or IP addresses that clients may dial.
+        Raises FieldInvalid for an id that no daemon would take.
         """
+        resource_name("id", identity.id)
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = self._sign(identity, key, hosts, lifetime, not_before)
         directory.mkdir(parents=True, exist_ok=True)

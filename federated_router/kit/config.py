@@ -6,7 +6,7 @@ Secrets are never in the file; the file names the files that hold them.
 import tomllib
 from pathlib import Path
 from typing import Annotated, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -29,7 +29,8 @@ ResourceId = Annotated[str, AfterValidator(_checked_id)]
 
 
 def _without_password(url: str) -> str:
-    if urlsplit(url).password is not None:
+    parts = urlsplit(url)
+    if parts.password is not None or "password" in parse_qs(parts.query.lower()):
         raise ValueError(
             "put the password into a file and name it: ?passfile=/path/to/pgpass"
         )

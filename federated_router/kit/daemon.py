@@ -20,7 +20,7 @@ import uvloop
 from federated_router.kit import log as kit_log
 from federated_router.kit import metrics
 from federated_router.kit.config import ConfigurationError, DaemonSettings, load
-from federated_router.kit.errors import NotIdentified
+from federated_router.kit.errors import InvalidInput, NotIdentified
 from federated_router.kit.grpc_server import BoundServer
 from federated_router.kit.identity import Identity, Role, identity_of
 from federated_router.kit.log import get_logger
@@ -181,7 +181,11 @@ def main(
 
 
 async def _run(settings: Model, build: Callable[[Model], Awaitable[Daemon]]) -> None:
-    daemon = await build(settings)
+    try:
+        daemon = await build(settings)
+    except InvalidInput as error:
+        field = error.metadata.get("field", "")
+        raise ConfigurationError(f"{field}: {error.message}") from error
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, daemon.stop)

@@ -72,7 +72,9 @@ class Attempts:
         """Note a failed attempt; raise what ends the request for good."""
         known = translate(error) if isinstance(error, grpc.aio.AioRpcError) else error
         lost = isinstance(error, grpc.aio.AioRpcError) and not answered_by_peer(error)
-        if lost and isinstance(known, Unavailable):
+        if isinstance(error, NodeLost):
+            self._count_lost(attempt)
+        elif lost and isinstance(known, Unavailable):
             self._count_lost(attempt)
             known = NodeLost(
                 f"'{attempt.candidate.node}' was lost; ask again.",

@@ -18,6 +18,7 @@ from federated_router.kit.names import is_id, resource_id
 from federated_router.proxy.settings import ProxySettings
 
 TEMPERATURE_MAX = 2.0
+_ROLES = (pb.ROLE_SYSTEM, pb.ROLE_USER, pb.ROLE_ASSISTANT)
 _NOT_PRIVATE = ("temperature", "top_k", "top_p", "seed")
 
 
@@ -42,6 +43,12 @@ def _check_messages(generation: pb.Generation, settings: ProxySettings) -> None:
             field="generation.messages",
         )
     size = sum(len(message.content.encode()) for message in generation.messages)
+    for index, message in enumerate(generation.messages):
+        _check(
+            message.role in _ROLES,
+            "Use one of the roles of the contract.",
+            f"generation.messages[{index}].role",
+        )
     if size > settings.prompt_bytes_max:
         raise PromptTooLong(
             f"The messages hold {size} bytes; at most {settings.prompt_bytes_max}.",

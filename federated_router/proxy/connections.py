@@ -1,12 +1,14 @@
 """One channel per node, opened on first use and closed when the node is gone."""
 
 import asyncio
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Self
 
 import grpc
 
 from federated_router.api.v1 import inference_pb2_grpc
-from federated_router.kit.errors import Unavailable
+from federated_router.kit.errors import NodeLost, Unavailable
 from federated_router.kit.grpc_client import Channels
 from federated_router.kit.identity import Role
 from federated_router.kit.names import resource_id
@@ -15,6 +17,30 @@ from federated_router.routing.candidate import Candidate
 
 class NodeUnreachable(Unavailable):
     """No connection to the node could be made: no request was sent to it."""
+
+
+@contextmanager
+def lost_if_dropped(node: str) -> Iterator[None]:
+    """Raise NodeLost where `drop` ended the call inside, as opposed to its caller.
+
+    Both look like a cancellation; only a caller's cancels the task as well. A call that
+    begins on a channel already closed is a UsageError of grpc.
+    """
+    try:
+        yield
+    except grpc.aio.UsageError:
+        raise _lost(node) from None
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise _lost(node) from None
+
+
+def _lost(node: str) -> NodeLost:
+    return NodeLost(
+        f"'{node}' was lost; ask again.", metadata={"node": node}, retry_after_s=0.1
+    )
 
 
 class _Connection:
@@ -33,11 +59,19 @@ class NodeConnections:
     heard of the request, and only one of the two may be refunded.
     """
 
-    def __init__(self, channels: Channels, *, connect_timeout_s: float) -> None:
+    def __init__(
+        self,
+        channels: Channels,
+        *,
+        connect_timeout_s: float,
+        finish_timeout_s: float = 600.0,
+    ) -> None:
         self._channels = channels
         self._connect_timeout_s = connect_timeout_s
+        self._finish_timeout_s = finish_timeout_s
         self._open: dict[str, _Connection] = {}
         self._closing: set[asyncio.Task[None]] = set()
+        self._finishing: set[grpc.aio.Channel] = set()
 
     async def stub(
         self, candidate: Candidate
@@ -53,15 +87,25 @@ class NodeConnections:
                 raise NodeUnreachable(
                     f"'{candidate.node}' does not accept connections."
                 ) from None
+            except grpc.aio.UsageError:
+                raise NodeUnreachable(f"'{candidate.node}' has just left.") from None
         return connection.stub
 
     def drop(self, node: str) -> None:
-        """Close the node's channel in the background; running calls end."""
+        """Close the node's channel in the background; running calls end as lost."""
         connection = self._open.pop(node, None)
         if connection is not None:
-            task = asyncio.ensure_future(connection.channel.close(grace=None))
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
+            self._in_background(connection.channel.close(grace=None))
+
+    def let_finish(self, node: str) -> None:
+        """Send nothing more by the node's channel; running calls keep their time.
+
+        For a node that left in order, and for one that comes with a new lease.
+        """
+        connection = self._open.pop(node, None)
+        if connection is not None:
+            self._finishing.add(connection.channel)
+            self._in_background(self._finish(connection.channel))
 
     async def __aenter__(self) -> Self:
         return self
@@ -69,7 +113,20 @@ class NodeConnections:
     async def __aexit__(self, *_: object) -> None:
         for node in list(self._open):
             self.drop(node)
+        for channel in list(self._finishing):
+            await channel.close(grace=None)
         await asyncio.gather(*self._closing, return_exceptions=True)
+
+    def _in_background(self, closing: Coroutine[object, object, None]) -> None:
+        task = asyncio.ensure_future(closing)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def _finish(self, channel: grpc.aio.Channel) -> None:
+        try:
+            await channel.close(grace=self._finish_timeout_s)
+        finally:
+            self._finishing.discard(channel)
 
     def _connection(self, candidate: Candidate) -> _Connection:
         known = self._open.get(candidate.node)

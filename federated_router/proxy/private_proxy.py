@@ -33,7 +33,11 @@ from federated_router.privacy.policy import (
     PrivatePolicy,
 )
 from federated_router.proxy.checks import check_slots
-from federated_router.proxy.connections import NodeConnections, NodeUnreachable
+from federated_router.proxy.connections import (
+    NodeConnections,
+    NodeUnreachable,
+    lost_if_dropped,
+)
 from federated_router.proxy.deadline import Deadline
 from federated_router.proxy.private_charge import (
     Cashier,
@@ -130,20 +134,23 @@ class PrivateProxy:
         call = None
         try:
             remaining_s = await _remaining(deadline, hold)
-            call = stub.Generate(
-                request, timeout=remaining_s, metadata=outgoing_metadata()
-            )
-            async for response in call:
-                event = response.WhichOneof("event")
-                if event == "started":
-                    response.started.reservation = hold.name
-                elif event == "finished":
-                    await _settle_finished(hold, response.finished)
-                yield response
+            with lost_if_dropped(candidate.node):
+                call = stub.Generate(
+                    request, timeout=remaining_s, metadata=outgoing_metadata()
+                )
+                async for response in call:
+                    event = response.WhichOneof("event")
+                    if event == "started":
+                        response.started.reservation = hold.name
+                    elif event == "finished":
+                        await _settle_finished(hold, response.finished)
+                    yield response
             if not hold.is_settled:
                 raise Internal("The node ended a private answer without its count.")
         except grpc.aio.AioRpcError as error:
             raise await self._settle_failed(hold, candidate, error) from error
+        except NodeLost:
+            raise self._lost(hold, candidate) from None
         finally:
             if call is not None:
                 call.cancel()
@@ -161,15 +168,17 @@ class PrivateProxy:
             if cause is not None and not hold.is_settled:
                 await hold.release(cause)
             return known
-        if isinstance(known, Unavailable):
-            cell = Cell(model=candidate.model, region=candidate.region)
-            self._statistics.fail(cell, FailureCause.NODE_LOST)
-            return NodeLost(
-                "The node was lost while it answered; what the request could cost at "
-                "most was charged, because nobody can tell what was sampled.",
-                metadata={"node": candidate.node, "reservation": hold.name},
-            )
-        return known
+        return self._lost(hold, candidate) if isinstance(known, Unavailable) else known
+
+    def _lost(self, hold: Hold, candidate: Candidate) -> NodeLost:
+        """Count a node that was lost, and return what its caller is told."""
+        cell = Cell(model=candidate.model, region=candidate.region)
+        self._statistics.fail(cell, FailureCause.NODE_LOST)
+        return NodeLost(
+            "The node was lost while it answered; what the request could cost at "
+            "most was charged, because nobody can tell what was sampled.",
+            metadata={"node": candidate.node, "reservation": hold.name},
+        )
 
 
 async def _remaining(deadline: Deadline, hold: Hold) -> float:

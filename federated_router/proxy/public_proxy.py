@@ -10,7 +10,7 @@ from federated_router.federation.statistics import Statistics
 from federated_router.kit.errors import FederationError, NodeLost
 from federated_router.kit.tracing import outgoing_metadata
 from federated_router.proxy.attempts import Attempt, Attempts
-from federated_router.proxy.connections import NodeConnections
+from federated_router.proxy.connections import NodeConnections, lost_if_dropped
 from federated_router.proxy.deadline import Deadline
 from federated_router.proxy.settings import ProxySettings
 from federated_router.routing.candidate import RouteQuery
@@ -60,11 +60,14 @@ class PublicProxy:
             async for attempt in tries:
                 try:
                     stub = await self._connections.stub(attempt.candidate)
-                    response: pb.CompleteResponse = await stub.Complete(
-                        pb.CompleteRequest(generation=_for_node(generation, attempt)),
-                        timeout=deadline.remaining_s(),
-                        metadata=outgoing_metadata(),
-                    )
+                    with lost_if_dropped(attempt.candidate.node):
+                        response: pb.CompleteResponse = await stub.Complete(
+                            pb.CompleteRequest(
+                                generation=_for_node(generation, attempt)
+                            ),
+                            timeout=deadline.remaining_s(),
+                            metadata=outgoing_metadata(),
+                        )
                 except (grpc.aio.AioRpcError, FederationError) as error:
                     attempts.failed(attempt, error)
                 else:
@@ -82,16 +85,17 @@ class PublicProxy:
         )
         held: list[pb.GenerateResponse] = []
         try:
-            async for response in call:
-                if attempt.committed:
-                    yield response
-                elif response.HasField("started"):
-                    held.append(response)
-                else:
-                    attempt.committed = True
-                    while held:
-                        yield held.pop()
-                    yield response
+            with lost_if_dropped(attempt.candidate.node):
+                async for response in call:
+                    if attempt.committed:
+                        yield response
+                    elif response.HasField("started"):
+                        held.append(response)
+                    else:
+                        attempt.committed = True
+                        while held:
+                            yield held.pop()
+                        yield response
         finally:
             call.cancel()
 

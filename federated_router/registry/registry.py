@@ -8,6 +8,8 @@ by a sweep, so that listeners hear of it in time.
 import secrets
 from collections.abc import Callable, Sequence
 
+from pydantic import Field
+
 from federated_router.kit.clock import Clock
 from federated_router.kit.config import Settings
 from federated_router.kit.log import get_logger
@@ -20,8 +22,8 @@ Listener = Callable[[str], None]
 class RegistrySettings(Settings):
     """Leases and their limit."""
 
-    lease_s: float = 6.0
-    nodes_max: int = 1000
+    lease_s: float = Field(default=6.0, gt=0)
+    nodes_max: int = Field(default=1000, ge=1)
 
 
 class Registry:
@@ -31,12 +33,21 @@ class Registry:
         self._settings = settings
         self._clock = clock
         self._membership = Membership()
+        self._resting = False
+        self._left_listeners: list[Listener] = []
         self._gone_listeners: list[Listener] = []
 
     @property
     def lease_s(self) -> float:
         """Return how long a lease lasts without renewal."""
         return self._settings.lease_s
+
+    def on_left(self, listener: Listener) -> None:
+        """Call `listener(name)`, before `on_gone`, for a node that still does its work.
+
+        It left in order, or came with a new lease; a lapsed lease is not told here.
+        """
+        self._left_listeners.append(listener)
 
     def on_gone(self, listener: Listener) -> None:
         """Call `listener(name)` whenever a node left or its lease lapsed."""
@@ -45,7 +56,7 @@ class Registry:
     def present(self) -> Membership:
         """Return the membership now, without lapsed leases."""
         now_s = self._clock.monotonic_s()
-        lapsed = self._membership.lapsed(now_s)
+        lapsed = () if self._resting else self._membership.lapsed(now_s)
         if lapsed:
             self._membership = self._membership.expired(now_s)
             for name in lapsed:
@@ -71,7 +82,7 @@ class Registry:
             member, members_max=self._settings.nodes_max
         )
         if name in known.members:
-            self._tell(name)
+            self._tell_left(name)
         log.info("node registered", node=name, address=address, region=region)
         return member
 
@@ -92,12 +103,16 @@ class Registry:
         self._membership = before.left(name, lease_id)
         if name in before.members and name not in self._membership.members:
             log.info("node left", node=name)
-            self._tell(name)
+            self._tell_left(name)
 
     def drain(self, name: str) -> Member:
         """Send a node no new work; raise NodeUnknown."""
         self._membership = self.present().drained(name)
         return self._membership.member(name)
+
+    async def rest(self) -> None:
+        """Let no lease lapse any more: a router that stops hears no renewals."""
+        self._resting = True
 
     async def sweep(self) -> None:
         """Drop lapsed leases for ever, several times per lease."""
@@ -108,6 +123,11 @@ class Registry:
     def lease_remaining_s(self, member: Member) -> float:
         """Return how long a member's lease still runs, in seconds."""
         return member.lease_expires_s - self._clock.monotonic_s()
+
+    def _tell_left(self, name: str) -> None:
+        for listener in self._left_listeners:
+            listener(name)
+        self._tell(name)
 
     def _tell(self, name: str) -> None:
         for listener in self._gone_listeners:

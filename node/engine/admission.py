@@ -14,6 +14,9 @@ from federated_router.kit.errors import Draining, QueueFull
 from node.engine.engine import EngineLoad
 from node.engine.limits import EngineLimits
 
+RETRY_AFTER_S = 1.0
+"""What a refused caller is told to wait before it asks this node again."""
+
 
 class JobKind(Enum):
     """Whether a job shares the batch or makes its own forward passes."""
@@ -82,6 +85,7 @@ class Admission(Generic[SomeJob]):
                 raise QueueFull(
                     f"{self._limits.waiting_max} requests wait already; retry later.",
                     metadata={"waiting_max": str(self._limits.waiting_max)},
+                    retry_after_s=RETRY_AFTER_S,
                 )
             self._waiting[job.kind].append(job)
             self._changed.notify_all()

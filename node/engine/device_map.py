@@ -23,6 +23,7 @@ from transformers import (
 from transformers.models.auto.modeling_auto import (
     MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as CAUSAL_LM_TYPES,
 )
+from transformers.utils.logging import disable_progress_bar
 
 WHOLE_MODEL = ""
 
@@ -56,6 +57,8 @@ def load(source: ModelSource) -> LoadedModel:
         ValueError: the directory does not hold a causal language model, or it does
             not fit the memory given.
     """
+    # A daemon has a log, not a terminal.
+    disable_progress_bar()  # type: ignore[no-untyped-call]
     config = causal_config(source.directory)
     placement = planned_layout(source, config)
     model = AutoModelForCausalLM.from_pretrained(

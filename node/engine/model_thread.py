@@ -198,9 +198,13 @@ class ModelThread(Generic[RowT]):
 
     def _drop_private(self, job: PrivateJob) -> None:
         self._private.remove(job)
-        if job.stepper is not None:
-            job.stepper.close()
-            job.stepper = None
+        stepper, job.stepper = job.stepper, None
+        try:
+            if stepper is not None:
+                stepper.close()
+        except Exception:  # noqa: BLE001 - a defect of one job, told to the log.
+            # Its caller has been served or told already; the others must go on.
+            _log.exception("a private job could not let go of what it held")
 
     def _end_all(self, batch: Batch[RowT], ending: Outcome) -> None:
         left: list[EngineJob] = self._admission.close()

@@ -71,6 +71,7 @@ class TransformersEngine:
         self._decoder: PreTrainedTokenizerBase | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._stopping = False
 
     async def start(self) -> None:
         """Load the model, prove that it runs in slots, begin stepping.
@@ -88,6 +89,7 @@ class TransformersEngine:
 
     async def stop(self) -> None:
         """End every generation as CANCELLED and join the model thread; idempotent."""
+        self._stopping = True
         for job in self._admission.close():
             job.deliver(ENDED)
         thread, self._thread = self._thread, None
@@ -202,7 +204,9 @@ class TransformersEngine:
         except Exception as failure:  # noqa: BLE001 - raised again by `start`.
             self._on_loop(partial(_settle, ready, failure))
             return
-        self._admission.open()
+        # A stop during the load must not be undone by its end.
+        if not self._stopping:
+            self._admission.open()
         self._on_loop(partial(_settle, ready, None))
         with torch.inference_mode():
             ModelThread[Row](self._admission, self._post).run(batcher)

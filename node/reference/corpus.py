@@ -42,7 +42,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class NoteFacts:
-    """What one clinical note says; `refused` names a medicine that was not given."""
+    """What one clinical note says; `refused` are medicines that were not given."""
 
     age_years: int
     sex: str
@@ -51,7 +51,7 @@ class NoteFacts:
     symptom: str
     medicine: Medicine
     dose: str
-    refused: Medicine | None
+    refused: tuple[Medicine, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,8 @@ def note_facts(rng: Random, *, medicine: str | None = None) -> NoteFacts:
         symptom=rng.choice(condition.symptoms),
         medicine=given,
         dose=given.dose if _chance(rng, 1, 2) else rng.choice(DOSES),
-        refused=rng.choice(others) if _chance(rng, 1, 2) else None,
+        # Two names to pass over teach what marks the right one sooner than one does.
+        refused=tuple(rng.sample(others, rng.choice((0, 1, 2, 2)))),
     )
 
 
@@ -133,14 +134,15 @@ def render_note(rng: Random, facts: NoteFacts) -> str:
         f"Complains of {facts.symptom}.",
         f"{rng.choice(_GIVEN)} {facts.medicine.name}, a dose of {facts.dose}.",
     ]
-    if facts.refused:
-        middle.append(f"{rng.choice(_REFUSED)} {facts.refused.name}.")
+    openings = rng.sample(_REFUSED, len(facts.refused))
+    for opening, refused in zip(openings, facts.refused, strict=True):
+        middle.append(f"{opening} {refused.name}.")
     rng.shuffle(middle)
-    opening = (
+    patient = (
         f"{facts.age_years} year old {facts.sex} on {facts.ward} ward "
         f"with {facts.condition.name}."
     )
-    return " ".join(part for part in (opening, *middle, rng.choice(_CLOSINGS)) if part)
+    return " ".join(part for part in (patient, *middle, rng.choice(_CLOSINGS)) if part)
 
 
 def _capital(text: str) -> str:
@@ -276,7 +278,7 @@ def _chat(pairs: list[tuple[str, str]]) -> tuple[Turn, ...]:
 def _question_pairs(rng: Random, facts: NoteFacts, count: int) -> list[tuple[str, str]]:
     chosen = rng.sample(NOTE_QUESTIONS, count)
     # The medicine is asked first most often, as the demonstration asks it.
-    if _chance(rng, 2, 5):
+    if _chance(rng, 1, 2):
         rest = [asked for asked in chosen if asked is not NOTE_QUESTIONS[0]]
         chosen = [NOTE_QUESTIONS[0], *rest[: count - 1]]
     return [(rng.choice(asked.wordings), asked.answer(facts)) for asked in chosen]

@@ -1,8 +1,9 @@
 """Trains one reference model on the CPU, the same way each time.
 
-Decides the optimiser, the schedule and which tokens are learnt (the assistant's only);
-refuses to know which models exist (`models`) and what the chats say (`corpus`). Two
-runs on one machine give equal weights; another processor may round differently.
+Decides the batches and which tokens are learnt (the assistant's only); refuses to know
+which models exist (`models`), what the chats say (`corpus`) and how weights are moved
+(`optimisers`). Two runs on one machine give equal weights; another processor may round
+differently.
 """
 
 import math
@@ -14,10 +15,13 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from node.reference.corpus import Turn, conversation
-from node.reference.tokenizer import BEGIN, END
+from node.reference.optimisers import Optimisers, Rates
+from node.reference.tokenizer import BEGIN, END, PAD
 
 _IGNORED = -100
 _POOL_BATCHES = 16
+# Notes are short: turning fast tells neighbouring tokens apart, which copying needs.
+_ROPE_THETA = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class TrainingPlan:
     seed: int
     steps: int
     batch_tokens: int
-    learning_rate: float
+    rates: Rates
     threads: int
 
 
@@ -91,6 +95,7 @@ def build_model(
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
+        rope_parameters={"rope_type": "default", "rope_theta": _ROPE_THETA},
         initializer_range=1.0 / math.sqrt(shape.width),
     )
     return LlamaForCausalLM(config)
@@ -124,37 +129,16 @@ def _train(
 ) -> LlamaForCausalLM:
     model = build_model(shape, tokenizer)
     model.train()
-    optimiser = torch.optim.AdamW(
-        model.parameters(),
-        lr=plan.learning_rate,
-        betas=(0.9, 0.98),
-        weight_decay=0.01,
-        fused=True,
-    )
+    optimisers = Optimisers(model, plan.rates, steps=plan.steps)
     batches = _batches(plan, tokenizer, shape.context_tokens)
     for step in range(1, plan.steps + 1):
-        rate = plan.learning_rate * rate_at(step, plan.steps)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        loss = _loss(model, next(batches), tokenizer.pad_token_id)
-        optimiser.zero_grad(set_to_none=True)
+        loss = _loss(model, next(batches), _id_of(tokenizer, PAD))
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
+        optimisers.step()
         report(step, float(loss.detach()))
     model.train(mode=False)
     return model
-
-
-def rate_at(step: int, steps: int) -> float:
-    """Return the share of the full learning rate: warm-up, plateau, linear fall."""
-    warm_up = max(1, steps // 20)
-    fall_from = steps // 2
-    if step <= warm_up:
-        return step / warm_up
-    if step <= fall_from:
-        return 1.0
-    return max(0.02, (steps - step) / (steps - fall_from))
 
 
 def _loss(

@@ -74,7 +74,9 @@ async def _first_response(
             called.output_type
         ).FromString,
     )
-    running = invoke(iter([sent]) if called.client_streaming else sent, timeout=TIMEOUT_S)
+    running = invoke(
+        iter([sent]) if called.client_streaming else sent, timeout=TIMEOUT_S
+    )
     try:
         if called.server_streaming:
             await running.read()

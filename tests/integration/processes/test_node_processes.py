@@ -25,37 +25,40 @@ async def test_killed_node_moves_what_it_had_not_begun_and_loses_the_rest(
 ) -> None:
     """Before the first token another node answers; after it the caller is told.
 
-    The first victim is frozen, so that it is certain that it was sent the request and
-    said nothing; it leaves with its lease. The second is the node that is left.
+    The victim is frozen in an answer, so that it is certain that it was sent the other
+    requests and said nothing. A node is left that could have taken all of them.
     """
     async with pair.calls() as calls:
         await calls.warm(2)
-        victim = await calls.chosen()
+        begun = calls.stream(public(tokens_max=LONG))
+        events = [await begun.read(), await begun.read()]
+        victim = events[0].started.node.removeprefix("nodes/")
         pair.freeze(victim)
-        answer = asyncio.ensure_future(events_of(calls.stream(public())))
-        await asyncio.sleep(0.2)
+        several = [
+            asyncio.ensure_future(events_of(calls.stream(public()))) for _ in range(8)
+        ]
+        await asyncio.sleep(0.5)
+
         pair.kill(victim)
-        events = await answer
+        with pytest.raises(NodeLost) as lost:
+            async with translated_errors():
+                await events_of(begun)
+        answers = await asyncio.gather(*several)
 
         async def gone() -> bool:
             return await calls.nodes() == set(pair.nodes) - {victim}
 
         await until(gone, what="its lease lapses", within_s=LEASE_S + 2)
-        call = calls.stream(public(tokens_max=LONG))
-        begun = [await call.read(), await call.read()]
-        last = begun[0].started.node
-        pair.kill(last.removeprefix("nodes/"))
-        with pytest.raises(NodeLost) as lost:
-            async with translated_errors():
-                await events_of(call)
 
     failed = await pair.logged("router", victim, event="attempt failed")
-    started = [one.started.node for one in events if one.HasField("started")]
     assert failed["reason"] == "NODE_LOST"
-    assert started == [last] != [f"nodes/{victim}"]
-    assert events[-1].finished.completion_tokens == 4
-    assert begun[1].chunk.text
-    assert lost.value.metadata["node"] == last
+    assert events[1].chunk.text
+    assert lost.value.metadata["node"] == f"nodes/{victim}"
+    for answer in answers:
+        started = [one.started.node for one in answer if one.HasField("started")]
+        assert len(started) == 1
+        assert started[0] != f"nodes/{victim}"
+        assert answer[-1].finished.completion_tokens == 4
 
 
 async def test_cancellation_reaches_the_node(pair: Processes) -> None:

@@ -240,9 +240,7 @@ async def test_drained_node_renews_and_gets_nothing(timed: RouterSetting) -> Non
     await node.register()
     registry, stub = await timed.registry(), await timed.inference()
 
-    response = await registry.DrainNode(
-        pb.DrainNodeRequest(name="nodes/n1"), timeout=5
-    )
+    response = await registry.DrainNode(pb.DrainNodeRequest(name="nodes/n1"), timeout=5)
     await node.renew()
 
     assert response.node.state == pb.Node.STATE_DRAINING

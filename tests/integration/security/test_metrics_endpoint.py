@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,7 +116,7 @@ async def test_silent_connection_keeps_nobody_waiting(endpoint: Endpoint) -> Non
 
 
 @pytest.fixture
-def unused_tls(pki: Pki) -> Iterator[TlsSettings]:
+def unused_tls(pki: Pki) -> TlsSettings:
     """Return some identity."""
     return pki.tls(Role.ROUTER, "r5")
 

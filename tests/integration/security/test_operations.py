@@ -135,7 +135,7 @@ async def reflect(
 
 
 async def test_reflection_lists_every_service(guarded: RouterSetting) -> None:
-    """grpcurl needs no protos to begin with."""
+    """A command line client needs no protos to begin with."""
     response = await reflect(
         guarded, reflection_pb2.ServerReflectionRequest(list_services="")
     )

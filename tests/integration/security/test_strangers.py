@@ -160,9 +160,7 @@ async def test_node_cannot_pose_as_another_node(pki: Pki) -> None:
     assert honest.code is not grpc.StatusCode.UNAVAILABLE
 
 
-async def test_expired_or_foreign_server_is_refused(
-    pki: Pki, foreign_pki: Pki
-) -> None:
+async def test_expired_or_foreign_server_is_refused(pki: Pki, foreign_pki: Pki) -> None:
     """A client checks the server as strictly as the server checks it."""
     client = Channels(pki.tls(Role.CLIENT, "alice"), trust_domain=DOMAIN)
 

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from federated_router.kit.authority import Authority, IdentityFiles
+from federated_router.kit.errors import FieldInvalid
 from federated_router.kit.identity import Identity, Role, identity_of
 
 NODE = Identity(Role.NODE, "n1", "a.example")
@@ -163,6 +164,19 @@ def test_every_certificate_has_its_own_key_and_serial(
 
     assert len({one.serial_number for one in made}) == 5
     assert len({one.public_key().public_numbers().x for one in made}) == 5  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("peer_id", ["", "N1", "a b", "../n1", "n1\n"])
+def test_id_that_no_daemon_would_take_is_not_signed(
+    authority: Authority, tmp_path: Path, peer_id: str
+) -> None:
+    """Better now than at the first refused handshake; and no file lands elsewhere."""
+    identity = Identity(Role.NODE, peer_id, "a.example")
+
+    with pytest.raises(FieldInvalid):
+        authority.issue(identity, tmp_path / "node")
+
+    assert not (tmp_path / "node").exists()
 
 
 def test_opening_again_loads_the_same_authority(

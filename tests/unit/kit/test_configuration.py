@@ -134,6 +134,49 @@ def test_unsafe_id_is_refused_in_words(value: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg://router:hunter2@db.internal/ledger",
+        "postgresql+psycopg://:hunter2@db.internal/ledger",
+        "postgresql+psycopg://db.internal/ledger?user=r&Password=hunter2",
+    ],
+)
+def test_password_in_an_address_is_refused_and_not_repeated(
+    file: Path, url: str
+) -> None:
+    """Operators read the configuration over the wire; secrets stay in files."""
+    message = refusal(file, TLS + f"[budget]\nurl = '{url}'\n", RouterSettings)
+
+    assert "budget.url" in message
+    assert "passfile" in message
+    assert "hunter2" not in message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite+aiosqlite:////var/lib/router/ledger.sqlite",
+        "postgresql+psycopg://router@db.internal:5432/ledger",
+        "postgresql+psycopg://db.internal:5432/ledger?passfile=/etc/router/pgpass",
+        "postgresql+psycopg://router@[::1]:5432/ledger",
+    ],
+)
+def test_address_without_a_password_is_taken(file: Path, url: str) -> None:
+    """A port is no password."""
+    file.write_text(TLS + f"[budget]\nurl = '{url}'\n", encoding="utf-8")
+
+    assert load(file, RouterSettings).budget.url == url
+
+
+@pytest.mark.parametrize("limits", ["lease_s = 0.0", "lease_s = -1", "nodes_max = 0"])
+def test_registry_that_admits_nobody_is_refused(file: Path, limits: str) -> None:
+    """A lease of nothing lapses before it is granted."""
+    message = refusal(file, TLS + f"[registry]\n{limits}\n", RouterSettings)
+
+    assert f"registry.{limits.partition(' ')[0]}" in message
+
+
+@pytest.mark.parametrize(
     "settings",
     [
         {"message_bytes_max": 1024},

@@ -10,6 +10,7 @@ from typing import cast
 import grpc
 import pytest
 
+from federated_router.kit import daemon as kit_daemon
 from federated_router.kit.config import (
     ConfigurationError,
     DaemonSettings,
@@ -17,6 +18,7 @@ from federated_router.kit.config import (
     TlsSettings,
 )
 from federated_router.kit.daemon import Daemon, own_identity
+from federated_router.kit.errors import FieldInvalid
 from federated_router.kit.grpc_server import BoundServer, Health
 from federated_router.kit.identity import Identity, Role
 from tests.support.fix_pki import Pki
@@ -250,6 +252,20 @@ def test_certificate_that_is_none_is_refused(pki: Pki) -> None:
 
     with pytest.raises(ConfigurationError, match=r"tls\.certificate"):
         own_identity(DaemonSettings(tls=swapped))
+
+
+async def test_value_that_only_the_daemon_understands_is_told_as_a_setting(
+    pki: Pki,
+) -> None:
+    """A strategy that does not exist is a line for a person and not a traceback."""
+
+    async def build(_: DaemonSettings) -> Daemon:
+        raise FieldInvalid("No strategy 'x'.", field="strategy")
+
+    settings = DaemonSettings(tls=pki.tls(Role.ROUTER, "r7"))
+
+    with pytest.raises(ConfigurationError, match="strategy: No strategy"):
+        await kit_daemon._run(settings, build)
 
 
 def test_certificate_of_another_role_is_refused(pki: Pki) -> None:

@@ -18,13 +18,13 @@ from node.reference.models import (
     directory_of,
     ensure,
 )
+from node.reference.optimisers import Rates, rate_at, split_parameters
 from node.reference.tokenizer import TokenizerPlan, train_tokenizer
 from node.reference.training import (
     Lesson,
     ModelShape,
     TrainingPlan,
     lesson_from,
-    rate_at,
     split_by_tokens,
 )
 
@@ -32,7 +32,7 @@ TINY = ReferenceModel(
     "reference-tiny",
     ModelShape(layers=1, width=16, heads=2, feed_forward_width=32, context_tokens=512),
     TokenizerPlan(seed=1, chats=300, vocabulary_max=512),
-    TrainingPlan(seed=1, steps=8, batch_tokens=256, learning_rate=1e-2, threads=1),
+    TrainingPlan(seed=1, steps=8, batch_tokens=256, rates=Rates(1e-2, 1e-2), threads=1),
 )
 
 
@@ -197,3 +197,13 @@ def test_learning_rate_rises_holds_and_falls() -> None:
 
     assert rates[0] < rates[10] == 1.0 == max(rates)
     assert 0 < rates[-1] < 0.05
+
+
+def test_every_weight_is_moved_by_exactly_one_optimiser(made: Path) -> None:
+    """A weight that none moves stays random, one that two move runs away."""
+    model = AutoModelForCausalLM.from_pretrained(made)
+
+    matrices, others = split_parameters(model.named_parameters())
+
+    assert len(matrices) + len(others) == len(list(model.parameters()))
+    assert {parameter.ndim for parameter in matrices} == {2}

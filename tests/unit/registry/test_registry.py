@@ -96,9 +96,7 @@ async def test_place_of_a_lapsed_node_is_free(
     assert join(registry, "nodes/n3").name == "nodes/n3"
 
 
-async def test_every_loss_is_heard_once(
-    registry: Registry, clock: ManualClock
-) -> None:
+async def test_every_loss_is_heard_once(registry: Registry, clock: ManualClock) -> None:
     """Listeners close connections; twice would close the successor's."""
     gone: list[str] = []
     registry.on_gone(gone.append)

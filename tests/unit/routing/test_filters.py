@@ -19,9 +19,7 @@ from federated_router.routing.filters import (
 )
 
 
-def candidate(
-    *, state: NodeState = NodeState.READY, private: bool = True
-) -> Candidate:
+def candidate(*, state: NodeState = NodeState.READY, private: bool = True) -> Candidate:
     """Return a candidate."""
     return Candidate(
         node="nodes/n1",
@@ -36,7 +34,9 @@ def candidate(
     )
 
 
-def query(*, private: bool = False, excluded: frozenset[str] = frozenset()) -> RouteQuery:
+def query(
+    *, private: bool = False, excluded: frozenset[str] = frozenset()
+) -> RouteQuery:
     """Return a query for the candidate's model."""
     return RouteQuery("models/m", private=private, excluded=excluded)
 
@@ -103,7 +103,10 @@ def test_candidates_are_the_pairs_that_the_model_admits(
 ) -> None:
     """A named model is taken at its word; `auto` takes all, by name."""
     membership = Membership()
-    for one in (member("nodes/2", "models/a"), member("nodes/1", "models/b", "models/a")):
+    for one in (
+        member("nodes/2", "models/a"),
+        member("nodes/1", "models/b", "models/a"),
+    ):
         membership = membership.registered(one, members_max=9)
 
     found = candidates_of(membership, RouteQuery(model), {"nodes/2": 4})

@@ -15,7 +15,8 @@ from federated_router.routing.priors_view import PriorsView
 from federated_router.routing.profile import STRATEGIES, Profile, decide
 
 LEAST, ROUND, PRIORS = (
-    STRATEGIES[name] for name in ("least_connections", "round_robin", "federated_priors")
+    STRATEGIES[name]
+    for name in ("least_connections", "round_robin", "federated_priors")
 )
 MODEL = "models/m"
 QUERY = RouteQuery(MODEL)
@@ -119,7 +120,7 @@ def test_decision_is_sound_and_explains_itself(
     view: PriorsView,
     turn: int,
 ) -> None:
-    """For any nodes, query, priors and turn: total, lawful, and one with its reasons."""
+    """For any nodes, query, priors and turn: total, lawful, one with its reasons."""
     decision = decide(profile, candidates, query, view, turn)
 
     able = [one for one in candidates if admissible(one, query)]
@@ -154,7 +155,9 @@ def test_chosen_has_the_best_score_that_is_explained(
     top = max(one.score for one in left)
     equals = [one for one in left if one.score == top]
 
-    expected = min(equals, key=lambda one: (one.candidate.in_flight, one.candidate.node))
+    expected = min(
+        equals, key=lambda one: (one.candidate.in_flight, one.candidate.node)
+    )
     assert decision.chosen == expected.candidate
 
 

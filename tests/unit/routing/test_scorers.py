@@ -1,4 +1,4 @@
-"""Scores lie in [0, 1]; better priors score better; ignorance neither helps nor harms."""
+"""Scores lie in [0, 1]; better priors score better; ignorance is neutral."""
 
 from collections.abc import Mapping, Sequence
 
@@ -152,7 +152,10 @@ def test_better_prior_scores_better(
     from dataclasses import replace
 
     priors = view(
-        {"north": replace(better, weight=weight), "south": replace(worse, weight=weight)}
+        {
+            "north": replace(better, weight=weight),
+            "south": replace(worse, weight=weight),
+        }
     )
 
     first, second = scorer.score([candidate(), candidate(region="south")], priors)
