@@ -59,10 +59,14 @@ class Agent:
         await self._wanted.wait()
         lease_s = await self._register()
         log.info("lease granted", lease_ms=round(lease_s * 1000))
+        if not self._wanted.is_set():
+            # The node left while its registration was on the way.
+            await self.leave()
         try:
-            while self._wanted.is_set():
+            while self._lease_id:
                 await asyncio.sleep(lease_s / RENEWALS_PER_LEASE)
-                lease_s = await self._renew_within(lease_s)
+                if self._lease_id:
+                    lease_s = await self._renew_within(lease_s)
         except LeaseLost:
             log.warning("lease lost")
 

@@ -1,6 +1,7 @@
 """`local`: a federation on this machine, up and down."""
 
 import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -80,6 +81,12 @@ def _identity(tls: TlsSettings, *, dashes: str) -> str:
     )
 
 
+def _buf() -> str:
+    """Return the `buf` that was set up beside this interpreter, or the one on PATH."""
+    beside = Path(sys.executable).parent / "buf"
+    return shlex.quote(str(beside)) if beside.exists() else "buf"
+
+
 def example_calls(known: Federation) -> list[str]:
     """Return ready-to-paste calls by grpcurl and `buf curl`."""
     service = "federated_router.api.v1"
@@ -89,11 +96,13 @@ def example_calls(known: Federation) -> list[str]:
         '"content": "What is metformin used for?"}]}}'
     )
     grpcurl = f"grpcurl {_identity(known.client, dashes='-')}"
-    buf = f"buf curl --protocol grpc {_identity(known.client, dashes='--')}"
-    buf_operator = f"buf curl --protocol grpc {_identity(known.operator, dashes='--')}"
+    curl = f"{_buf()} curl --protocol grpc"
+    buf = f"{curl} {_identity(known.client, dashes='--')}"
+    buf_operator = f"{curl} {_identity(known.operator, dashes='--')}"
     router = f"https://{known.router}/{service}"
     rounds = f"https://{known.coordinator}/{service}.AggregationService"
-    round_body = '{"request_id": "round-1"}'
+    members = len(known.nodes) + 1
+    round_body = f'{{"request_id": "round-1", "members_expected": {members}}}'
     return [
         f"{grpcurl} -d '{body}' {known.router} {service}.InferenceService/Generate",
         f"{buf} -d '{body}' {router}.InferenceService/Generate",

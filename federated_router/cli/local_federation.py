@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -187,9 +188,17 @@ def issue_local(
 
 def stop(layout: Layout) -> int:
     """Stop every process of this folder and remove the folder; return how many."""
-    stopped = [_terminate(pid, layout) for pid in _pids(layout)]
+    processes = _running(layout)
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGTERM)
+    _, deaf = psutil.wait_procs(processes, timeout=STOP_TIMEOUT_S)
+    for process in deaf:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(deaf, timeout=STOP_TIMEOUT_S)
     shutil.rmtree(layout.directory, ignore_errors=True)
-    return sum(stopped)
+    return len(processes)
 
 
 def _pids(layout: Layout) -> list[int]:
@@ -200,21 +209,15 @@ def _pids(layout: Layout) -> list[int]:
     return [int(pid) for pid in content.values()]
 
 
-def _terminate(pid: int, layout: Layout) -> bool:
-    """End a process if it is one of ours: a pid may have been given away since."""
-    try:
-        process = psutil.Process(pid)
-        if not any(str(layout.directory) in part for part in process.cmdline()):
-            return False
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(STOP_TIMEOUT_S)
-        except psutil.TimeoutExpired:
-            process.kill()
-            process.wait(STOP_TIMEOUT_S)
-    except psutil.NoSuchProcess:
-        return False
-    return True
+def _running(layout: Layout) -> list[psutil.Process]:
+    """Return the processes that are ours: a pid may have been given away since."""
+    found = []
+    for pid in _pids(layout):
+        with suppress(psutil.NoSuchProcess):
+            process = psutil.Process(pid)
+            if any(str(layout.directory) in part for part in process.cmdline()):
+                found.append(process)
+    return found
 
 
 def _addresses(count: int) -> list[str]:

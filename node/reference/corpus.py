@@ -27,9 +27,11 @@ MEDICINES: tuple[str, ...] = tuple(medicine.name for medicine in MEDICINE_FACTS)
 RECORD_TEMPLATE = "Note: {record}\n{prompt}"
 
 _GIVEN = ("Was given", "Has been given", "Today was given", "At night was given")
-_REFUSED = ("Has stopped", "Declined", "Avoids", "Is allergic to")
+_REFUSED = ("was stopped", "was declined", "is avoided", "caused a rash")
 _CLOSINGS = ("Stable overnight.", "Review tomorrow.", "Slept well.", "No fever.", "")
 _BEDS = 10
+_GREETINGS = ("Hello", "Hello.", "Hi", "Good morning.", "Who are you?")
+_WELCOME = "Hello. Ask me about a medicine, a condition or a note."
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +125,7 @@ def note_facts(rng: Random, *, medicine: str | None = None) -> NoteFacts:
         symptom=rng.choice(condition.symptoms),
         medicine=given,
         dose=given.dose if _chance(rng, 1, 2) else rng.choice(DOSES),
-        # Two names to pass over teach what marks the right one sooner than one does.
-        refused=tuple(rng.sample(others, rng.choice((0, 1, 2, 2)))),
+        refused=tuple(rng.sample(others, rng.choice((0, 1, 1, 2)))),
     )
 
 
@@ -134,9 +135,9 @@ def render_note(rng: Random, facts: NoteFacts) -> str:
         f"Complains of {facts.symptom}.",
         f"{rng.choice(_GIVEN)} {facts.medicine.name}, a dose of {facts.dose}.",
     ]
-    openings = rng.sample(_REFUSED, len(facts.refused))
-    for opening, refused in zip(openings, facts.refused, strict=True):
-        middle.append(f"{opening} {refused.name}.")
+    endings = rng.sample(_REFUSED, len(facts.refused))
+    for refused, ending in zip(facts.refused, endings, strict=True):
+        middle.append(f"{_capital(refused.name)} {ending}.")
     rng.shuffle(middle)
     patient = (
         f"{facts.age_years} year old {facts.sex} on {facts.ward} ward "
@@ -150,12 +151,12 @@ def _capital(text: str) -> str:
 
 
 def _about_medicine(rng: Random, medicine: Medicine) -> tuple[str, str]:
-    name, title = medicine.name, _capital(medicine.name)
+    name = medicine.name
     return rng.choice(
         (
             (
                 f"What is {name} used for?",
-                f"{title} is used to treat {medicine.condition.name}.",
+                f"People take {name} for {medicine.condition.name}.",
             ),
             (
                 f"What is the usual dose of {name}?",
@@ -310,6 +311,10 @@ def _public_chat(rng: Random) -> tuple[Turn, ...]:
     return _chat(pairs)
 
 
+def _greeting_chat(rng: Random) -> tuple[Turn, ...]:
+    return _chat([(rng.choice(_GREETINGS), _WELCOME)])
+
+
 def _summary_chat(rng: Random) -> tuple[Turn, ...]:
     facts = note_facts(rng)
     asked = SUMMARY_PROMPT
@@ -333,4 +338,5 @@ _MIXTURE: tuple[tuple[Callable[[Random], tuple[Turn, ...]], int], ...] = (
     (_public_chat, 21),
     (_summary_chat, 5),
     (_long_chat, 2),
+    (_greeting_chat, 2),
 )

@@ -58,8 +58,8 @@ REFERENCE_MODELS: tuple[ReferenceModel, ...] = (
         _TOKENIZER,
         TrainingPlan(
             seed=7,
-            steps=600,
-            batch_tokens=1024,
+            steps=220,
+            batch_tokens=2048,
             rates=Rates(matrices=1e-2, others=6e-3),
             threads=1,
         ),
@@ -76,8 +76,8 @@ REFERENCE_MODELS: tuple[ReferenceModel, ...] = (
         _TOKENIZER,
         TrainingPlan(
             seed=7,
-            steps=800,
-            batch_tokens=1024,
+            steps=300,
+            batch_tokens=2048,
             rates=Rates(matrices=1e-2, others=3e-3),
             threads=1,
         ),

@@ -76,7 +76,7 @@ def text_of(pieces: Sequence[Piece]) -> str:
 
 async def idle(engine: Engine) -> None:
     """Return once nothing runs or waits; the test's own timeout bounds it."""
-    while engine.load().running or engine.load().waiting:  # noqa: ASYNC110 - a port.
+    while engine.load().running or engine.load().waiting:
         await asyncio.sleep(0)
 
 

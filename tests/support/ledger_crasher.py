@@ -38,7 +38,7 @@ def crash_at(store: SqlLedgerStore, point: int) -> None:
 
     event.listen(writer._engine, "before_cursor_execute", pass_point)
     event.listen(writer._engine, "commit", pass_point)
-    writer._run = _then(writer, pass_point)  # type: ignore[method-assign]
+    writer._run = _then(writer, pass_point)  # type: ignore[method-assign, assignment]
 
 
 def _then(

@@ -56,7 +56,7 @@ def tiny_config(**changes: int) -> LlamaConfig:
         bos_token_id=1,
         eos_token_id=2,
         initializer_range=1.0 / math.sqrt(16),
-        **(shape | changes),
+        **(shape | changes),  # type: ignore[arg-type]
     )
 
 

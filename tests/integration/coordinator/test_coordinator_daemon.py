@@ -193,7 +193,7 @@ async def ended(running: Federation, name: str) -> pb2.Round:
 async def heard(received: list[Priors], times: int) -> None:
     """Wait until members were handed priors so many times."""
     async with asyncio.timeout(ENDED_S_MAX):
-        while len(received) < times:  # noqa: ASYNC110 - the list has no event.
+        while len(received) < times:
             await asyncio.sleep(0.02)
 
 

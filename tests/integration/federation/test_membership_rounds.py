@@ -191,7 +191,7 @@ def counted(requests: int) -> Statistics:
 async def until(condition: Callable[[], bool]) -> None:
     """Return once `condition` holds; the members act on their own."""
     async with asyncio.timeout(WAIT_S):
-        while not condition():  # noqa: ASYNC110 - Members signal nobody.
+        while not condition():
             await asyncio.sleep(0.02)
 
 

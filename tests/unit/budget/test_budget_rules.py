@@ -35,7 +35,7 @@ UNITS = st.integers(min_value=0, max_value=UNITS_MAX)
 
 def account(**fields: int) -> Account:
     """Return an account with a limit of 1000 units."""
-    return replace(open_account(terms(), now_s=0.0), **fields)
+    return replace(open_account(terms(), now_s=0.0), **fields)  # type: ignore[arg-type]
 
 
 def test_kind_is_the_prefix_of_the_name() -> None:

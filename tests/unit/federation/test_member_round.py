@@ -93,7 +93,7 @@ async def test_member_left_out_of_the_sum_does_not_help_to_open_it(
 ) -> None:
     """Own digest missing: the sum might be anybody's, so the holder keeps silent."""
     await collect(members, coordinator)
-    coordinator.excluded = {"node/node-1"}
+    coordinator.excluded = {"node/node-1"}  # type: ignore[arg-type]
     opening = coordinator.end_collecting()
 
     with pytest.raises(RosterMismatch) as refused:
@@ -162,7 +162,7 @@ async def test_holder_killed_after_storing_its_answer_repeats_it(
     coordinator.lose_next_response = True
     with pytest.raises(Unavailable):
         await members[0].member.act(opening)
-    first = coordinator.answers.pop("node/node-1")
+    first = coordinator.answers.pop("node/node-1")  # type: ignore[call-overload]
     await members[0].close()
 
     again = await start_member(
@@ -173,7 +173,7 @@ async def test_holder_killed_after_storing_its_answer_repeats_it(
     )
     await again.member.act(opening)
 
-    assert coordinator.answers["node/node-1"] == first
+    assert coordinator.answers["node/node-1"] == first  # type: ignore[index]
     await again.close()
 
 
@@ -227,7 +227,7 @@ async def test_terms_lowered_after_contributing_are_refused(
     await collect(members, coordinator)
     three = replace(coordinator.round.noise, survivors_min=3)
     coordinator.round = replace(coordinator.round, noise=three)
-    coordinator.excluded = {"node/node-4", "router/router-1"}
+    coordinator.excluded = {"node/node-4", "router/router-1"}  # type: ignore[arg-type]
 
     with pytest.raises(RosterTooSmall):
         await members[0].member.act(coordinator.end_collecting())

@@ -34,7 +34,8 @@ def test_every_state_of_the_contract_is_known_to_members() -> None:
     states = {
         round_from_message(
             aggregation_pb2.Round(
-                state=aggregation_pb2.Round.State.Value(name), catalogue=LAYOUT
+                state=aggregation_pb2.Round.State.Value(name),  # type: ignore[arg-type]
+                catalogue=LAYOUT,
             )
         ).state
         for name in names

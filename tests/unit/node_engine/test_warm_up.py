@@ -19,9 +19,9 @@ CONTEXT_TOKENS = 64
 def warmed(model: torch.nn.Module) -> None:
     """Run the proof on a model."""
     batcher = Batcher(
-        model, slots=3, context_tokens=CONTEXT_TOKENS, prefill_tokens_max=4
+        model, slots=3, context_tokens=CONTEXT_TOKENS, prefill_tokens_max=4  # type: ignore[arg-type]
     )
-    warm_up(model, batcher, context_tokens=CONTEXT_TOKENS)
+    warm_up(model, batcher, context_tokens=CONTEXT_TOKENS)  # type: ignore[arg-type]
 
 
 def test_healthy_model_passes(tiny_directory: Path) -> None:
@@ -69,7 +69,7 @@ def test_sliding_window_is_kept_in_slots() -> None:
     torch.manual_seed(0)
     shape = tiny_config().to_dict()
     kept = {key: shape[key] for key in ("vocab_size", "hidden_size", "pad_token_id")}
-    config = MistralConfig(
+    config = MistralConfig(  # type: ignore[call-arg]
         **kept,
         intermediate_size=32,
         num_hidden_layers=2,

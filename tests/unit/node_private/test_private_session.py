@@ -164,7 +164,7 @@ def test_every_pass_has_the_public_shape(
 
     def spy(*, input_ids: torch.Tensor, **rest: object) -> object:
         shapes.append(tuple(input_ids.shape))
-        return forward(input_ids=input_ids, **rest)  # type: ignore[arg-type]
+        return forward(input_ids=input_ids, **rest)
 
     monkeypatch.setattr(model, "forward", spy)
 

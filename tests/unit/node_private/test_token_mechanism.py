@@ -160,7 +160,7 @@ def test_draw_is_the_inverse_of_the_cumulative_weights() -> None:
     """Every integer below the sum belongs to exactly one token."""
     weights = TokenWeights((3, 5, 8), (2, 1, 3))
 
-    drawn = [weights.draw(random_below=lambda _, at=at: at) for at in range(6)]
+    drawn = [weights.draw(random_below=lambda _, at=at: at) for at in range(6)]  # type: ignore[misc]
 
     assert drawn == [3, 3, 5, 8, 8, 8]
 

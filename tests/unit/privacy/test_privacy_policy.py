@@ -73,7 +73,7 @@ def test_multiplier_is_one_or_four(policy: PrivatePolicy, multiplier: int) -> No
 def test_counts_have_both_limits(policy: PrivatePolicy, field: str, value: int) -> None:
     """Everything that sizes memory or a charge has a named maximum."""
     with pytest.raises(FieldInvalid) as caught:
-        replace(policy, **{field: value})
+        replace(policy, **{field: value})  # type: ignore[arg-type]
 
     assert caught.value.metadata["field"] == field
 
