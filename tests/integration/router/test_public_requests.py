@@ -291,9 +291,7 @@ async def test_bad_input_names_its_field(
 
     with pytest.raises(errors.InvalidInput) as raised:
         await collect(
-            stub.Generate(
-                pb.GenerateRequest(generation=changed(fields)), timeout=5
-            )
+            stub.Generate(pb.GenerateRequest(generation=changed(fields)), timeout=5)
         )
 
     assert raised.value.reason == reason

@@ -1,0 +1,49 @@
+"""Which benchmarks there are. Each is a module with `measure(sheet, folder)`.
+
+Modules are imported when they run: most benchmarks need no torch.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from tests.bench.figures import Sheet
+
+Measure = Callable[[Sheet, Path], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """A benchmark's name, what it tells, and the module that measures it."""
+
+    name: str
+    tells: str
+    module: str
+
+    def measure(self, sheet: Sheet, folder: Path) -> None:
+        """Measure into `sheet`, with `folder` for files of its own."""
+        measure: Measure = import_module(self.module).measure
+        measure(sheet, folder)
+
+
+BENCHMARKS = {
+    one.name: one
+    for one in (
+        Benchmark(
+            "router", "What the router adds to a call.", "tests.bench.router_overhead"
+        ),
+        Benchmark(
+            "rounds", "Time and bytes of encrypted rounds.", "tests.bench.rounds"
+        ),
+        Benchmark(
+            "node", "Tokens per second beside generate().", "tests.bench.node_tokens"
+        ),
+        Benchmark(
+            "memory", "Resident memory of each daemon.", "tests.bench.daemon_memory"
+        ),
+        Benchmark(
+            "ledger", "Reservations per second on SQLite.", "tests.bench.ledger_rate"
+        ),
+    )
+}
