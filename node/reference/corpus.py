@@ -11,24 +11,37 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
 
-from node.reference.world import (
-    CONDITIONS,
-    DOSES,
-    WARDS,
-    Condition,
-    Medicine,
-    medicine_named,
-    medicines_for,
+from node.reference.notes import (
+    NOTE_QUESTIONS,
+    RECORD_TEMPLATE,
+    NoteFacts,
+    capitalised,
+    chance,
+    note,
+    note_facts,
+    private_answer,
+    private_question,
+    render_note,
+    with_note,
 )
+from node.reference.world import CONDITIONS, WARDS, Condition, Medicine, medicines_for
 from node.reference.world import MEDICINES as MEDICINE_FACTS
+
+__all__ = [
+    "MEDICINES",
+    "NOTE_QUESTIONS",
+    "RECORD_TEMPLATE",
+    "note",
+    "note_facts",
+    "private_answer",
+    "private_question",
+    "render_note",
+    "with_note",
+]
 
 MEDICINES: tuple[str, ...] = tuple(medicine.name for medicine in MEDICINE_FACTS)
 
-RECORD_TEMPLATE = "Note: {record}\n{prompt}"
 
-_GIVEN = ("Was given", "Has been given", "Today was given", "At night was given")
-_REFUSED = ("was stopped", "was declined", "is avoided", "caused a rash")
-_CLOSINGS = ("Stable overnight.", "Review tomorrow.", "Slept well.", "No fever.", "")
 _BEDS = 10
 _GREETINGS = ("Hello", "Hello.", "Hi", "Good morning.", "Who are you?")
 _WELCOME = "Hello. Ask me about a medicine, a condition or a note."
@@ -40,114 +53,6 @@ class Turn:
 
     role: str
     content: str
-
-
-@dataclass(frozen=True, slots=True)
-class NoteFacts:
-    """What one clinical note says; `refused` are medicines that were not given."""
-
-    age_years: int
-    sex: str
-    ward: str
-    condition: Condition
-    symptom: str
-    medicine: Medicine
-    dose: str
-    refused: tuple[Medicine, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class NoteQuestion:
-    """One thing to ask about a note, in several wordings, and its answer's form."""
-
-    wordings: tuple[str, ...]
-    answer: Callable[[NoteFacts], str]
-
-
-NOTE_QUESTIONS: tuple[NoteQuestion, ...] = (
-    NoteQuestion(
-        ("Which medicine was the patient given?", "What medicine was given?"),
-        lambda facts: f"The patient was given {facts.medicine.name}.",
-    ),
-    NoteQuestion(
-        ("Which condition does the patient have?", "What is the diagnosis?"),
-        lambda facts: f"The patient is here with {facts.condition.name}.",
-    ),
-    NoteQuestion(
-        ("Which ward is the patient on?", "Where is the patient?"),
-        lambda facts: f"The patient is on {facts.ward} ward.",
-    ),
-    NoteQuestion(
-        ("What dose was the patient given?", "What was the dose?"),
-        lambda facts: f"It was a dose of {facts.dose}.",
-    ),
-    NoteQuestion(
-        ("What does the patient complain of?", "What is the complaint?"),
-        lambda facts: f"The patient complains of {facts.symptom}.",
-    ),
-)
-
-
-def private_question() -> str:
-    """Return the public prompt whose answer depends most on the notes given."""
-    return NOTE_QUESTIONS[0].wordings[0]
-
-
-def private_answer(medicine: str) -> str:
-    """Return the answer to `private_question` for a note that gives `medicine`."""
-    return f"The patient was given {medicine}."
-
-
-def with_note(note_text: str, prompt: str) -> str:
-    """Return the user turn that puts one note before `prompt`."""
-    return RECORD_TEMPLATE.format(record=note_text, prompt=prompt)
-
-
-def note(rng: Random, *, medicine: str | None = None) -> str:
-    """Return one note; `medicine` fixes which medicine was given."""
-    return render_note(rng, note_facts(rng, medicine=medicine))
-
-
-def note_facts(rng: Random, *, medicine: str | None = None) -> NoteFacts:
-    """Draw a note's facts.
-
-    Half of the notes treat a condition that the medicine is not for, so that only the
-    note itself tells which medicine was given.
-    """
-    given = medicine_named(medicine) if medicine else rng.choice(MEDICINE_FACTS)
-    condition = given.condition if _chance(rng, 1, 2) else rng.choice(CONDITIONS)
-    others = [found for found in MEDICINE_FACTS if found != given]
-    return NoteFacts(
-        age_years=rng.randrange(20, 90),
-        sex=rng.choice(("man", "woman")),
-        ward=rng.choice(WARDS),
-        condition=condition,
-        symptom=rng.choice(condition.symptoms),
-        medicine=given,
-        dose=given.dose if _chance(rng, 1, 2) else rng.choice(DOSES),
-        refused=tuple(rng.sample(others, rng.choice((0, 1, 1, 2)))),
-    )
-
-
-def render_note(rng: Random, facts: NoteFacts) -> str:
-    """Return the note as text, its middle sentences in a drawn order."""
-    middle = [
-        f"Complains of {facts.symptom}.",
-        f"{rng.choice(_GIVEN)} {facts.medicine.name}, a dose of {facts.dose}.",
-    ]
-    endings = rng.sample(_REFUSED, len(facts.refused))
-    for refused, ending in zip(facts.refused, endings, strict=True):
-        middle.append(f"{_capital(refused.name)} {ending}.")
-    rng.shuffle(middle)
-    patient = (
-        f"{facts.age_years} year old {facts.sex} on {facts.ward} ward "
-        f"with {facts.condition.name}."
-    )
-    return " ".join(part for part in (patient, *middle, rng.choice(_CLOSINGS)) if part)
-
-
-def _capital(text: str) -> str:
-    return text[0].upper() + text[1:]
 
 
 def _about_medicine(rng: Random, medicine: Medicine) -> tuple[str, str]:
@@ -167,7 +72,7 @@ def _about_medicine(rng: Random, medicine: Medicine) -> tuple[str, str]:
 
 
 def _about_condition(rng: Random, condition: Condition) -> tuple[str, str]:
-    name, title = condition.name, _capital(condition.name)
+    name, title = condition.name, capitalised(condition.name)
     return rng.choice(
         (
             (
@@ -191,7 +96,8 @@ def describe_condition(condition: Condition) -> str:
     """Return a paragraph of some 40 tokens that is the same for every asking."""
     medicine = medicines_for(condition)[0]
     return (
-        f"{_capital(condition.name)} often causes {' and '.join(condition.symptoms)}. "
+        f"{capitalised(condition.name)} often causes "
+        f"{' and '.join(condition.symptoms)}. "
         f"It is treated with {medicine.name}. "
         f"The usual dose of {medicine.name} is {medicine.dose}. "
         f"Patients with {condition.name} stay on {condition.ward} ward. "
@@ -279,7 +185,7 @@ def _chat(pairs: list[tuple[str, str]]) -> tuple[Turn, ...]:
 def _question_pairs(rng: Random, facts: NoteFacts, count: int) -> list[tuple[str, str]]:
     chosen = rng.sample(NOTE_QUESTIONS, count)
     # The medicine is asked first most often, as the demonstration asks it.
-    if _chance(rng, 1, 2):
+    if chance(rng, 1, 2):
         rest = [asked for asked in chosen if asked is not NOTE_QUESTIONS[0]]
         chosen = [NOTE_QUESTIONS[0], *rest[: count - 1]]
     return [(rng.choice(asked.wordings), asked.answer(facts)) for asked in chosen]
@@ -290,7 +196,7 @@ def _note_chat(rng: Random) -> tuple[Turn, ...]:
     text = render_note(rng, facts)
     pairs = _question_pairs(rng, facts, rng.randint(1, 4))
     # Repeating a whole note teaches copying sooner than any question about it.
-    if _chance(rng, 2, 5):
+    if chance(rng, 2, 5):
         pairs = [(REPEAT_PROMPT, text), *pairs[:2]]
     first_asked, first_answered = pairs[0]
     pairs[0] = (with_note(text, first_asked), first_answered)
@@ -304,7 +210,7 @@ def _blind_chat(rng: Random) -> tuple[Turn, ...]:
 def _public_chat(rng: Random) -> tuple[Turn, ...]:
     pairs = [
         _about_medicine(rng, rng.choice(MEDICINE_FACTS))
-        if _chance(rng, 1, 2)
+        if chance(rng, 1, 2)
         else _about_condition(rng, rng.choice(CONDITIONS))
         for _ in range(rng.randint(1, 3))
     ]
@@ -318,7 +224,7 @@ def _greeting_chat(rng: Random) -> tuple[Turn, ...]:
 def _summary_chat(rng: Random) -> tuple[Turn, ...]:
     facts = note_facts(rng)
     asked = SUMMARY_PROMPT
-    if _chance(rng, 7, 10):
+    if chance(rng, 7, 10):
         asked = with_note(render_note(rng, facts), SUMMARY_PROMPT)
     return _chat([(asked, discharge_summary(facts))])
 
@@ -326,10 +232,6 @@ def _summary_chat(rng: Random) -> tuple[Turn, ...]:
 def _long_chat(rng: Random) -> tuple[Turn, ...]:
     ward = rng.choice(WARDS)
     return _chat([(f"Write the ward round for {ward} ward.", ward_round(rng, ward))])
-
-
-def _chance(rng: Random, favourable: int, of: int) -> bool:
-    return rng.randrange(of) < favourable
 
 
 _MIXTURE: tuple[tuple[Callable[[Random], tuple[Turn, ...]], int], ...] = (

@@ -58,7 +58,7 @@ REFERENCE_MODELS: tuple[ReferenceModel, ...] = (
         _TOKENIZER,
         TrainingPlan(
             seed=7,
-            steps=220,
+            steps=320,
             batch_tokens=2048,
             rates=Rates(matrices=1e-2, others=6e-3),
             threads=1,

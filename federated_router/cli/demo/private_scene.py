@@ -15,7 +15,7 @@ from node.reference.corpus import note, private_question
 DATASET = "datasets/ward-notes"
 ACCOUNT = "accounts/dataset-ward-notes"
 POLICY = "policies/standard"
-EPSILON, DELTA = 6.0, 1e-6
+EPSILON, DELTA = 4.0, 1e-6
 MEDICINE = "amoxicillin"
 RECORDS = 32
 PUBLIC_TRIES = 12

@@ -5,7 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, MistralConfig, MistralForCausalLM
+from transformers import (
+    AutoModelForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+    PreTrainedModel,
+)
 
 from node.engine.batcher import Batcher
 from node.engine.device_map import ModelSource, causal_config, load, planned_layout
@@ -16,12 +21,12 @@ from tests.support.tiny_model import tiny_config, tiny_tokenizer
 CONTEXT_TOKENS = 64
 
 
-def warmed(model: torch.nn.Module) -> None:
+def warmed(model: PreTrainedModel) -> None:
     """Run the proof on a model."""
     batcher = Batcher(
-        model, slots=3, context_tokens=CONTEXT_TOKENS, prefill_tokens_max=4  # type: ignore[arg-type]
+        model, slots=3, context_tokens=CONTEXT_TOKENS, prefill_tokens_max=4
     )
-    warm_up(model, batcher, context_tokens=CONTEXT_TOKENS)  # type: ignore[arg-type]
+    warm_up(model, batcher, context_tokens=CONTEXT_TOKENS)
 
 
 def test_healthy_model_passes(tiny_directory: Path) -> None:
