@@ -6,17 +6,16 @@ made once per method, and so is everything else that does not change between cal
 
 import asyncio
 import inspect
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
 
 import grpc
 from google.protobuf.message import Message
-from prometheus_client import Counter, Histogram
 
+from federated_router.kit.call import Call, Method
 from federated_router.kit.errors import (
     DeadlineExceeded,
     Draining,
@@ -32,13 +31,10 @@ from federated_router.kit.identity import (
     identity_of,
     set_current_identity,
 )
-from federated_router.kit.log import get_logger
-from federated_router.kit.metrics import CALL_DURATION, CALLS, FAILED_AUTHENTICATIONS
-from federated_router.kit.tracing import KEY as TRACE_KEY
-from federated_router.kit.tracing import Trace, continued, set_current_trace
+from federated_router.kit.metrics import FAILED_AUTHENTICATIONS
+from federated_router.kit.tracing import set_current_trace
 from federated_router.kit.validation import check_required
 
-log = get_logger("call")
 IDENTITIES_MAX = 4096
 """How many certificates' names are remembered with the identity in them."""
 
@@ -53,34 +49,6 @@ class MethodPolicy:
     callers: frozenset[Role]
     timeout_s: float | None
     drainable: bool
-
-
-@dataclass(slots=True)
-class _Method:
-    """A method's policy, and its metrics, looked up once."""
-
-    name: str
-    policy: MethodPolicy | None
-    durations: Histogram
-    calls: dict[str, Counter] = field(default_factory=dict)
-
-    def count(self, code: str, duration_s: float) -> None:
-        """Count a call that ended."""
-        counter = self.calls.get(code)
-        if counter is None:
-            counter = self.calls[code] = CALLS.labels(self.name, code)
-        counter.inc()
-        self.durations.observe(duration_s)
-
-
-@dataclass(slots=True)
-class _Call:
-    """What is known of a call while it runs."""
-
-    method: _Method
-    trace: Trace
-    identity: Identity | None = None
-    begin_s: float = field(default_factory=time.perf_counter)
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc is untyped.
@@ -120,8 +88,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc 
         return wrapped
 
     def _wrap(self, name: str, handler: grpc.RpcMethodHandler) -> grpc.RpcMethodHandler:
-        policy = self._policies.get(name)
-        method = _Method(name, policy, CALL_DURATION.labels(name))
+        method = Method.of(name)
         codecs = {
             "request_deserializer": handler.request_deserializer,
             "response_serializer": handler.response_serializer,
@@ -139,18 +106,19 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc 
         return grpc.stream_stream_rpc_method_handler(call, **codecs)
 
     def _streaming(
-        self, method: _Method, handler: _Handler, *, checked: bool
+        self, method: Method, handler: _Handler, *, checked: bool
     ) -> _Handler:
         """Guard a generator, or a coroutine that writes for itself (health's Watch)."""
         if inspect.isasyncgenfunction(handler):
             return self._stream(method, handler, checked=checked)
         return self._unary(method, handler, checked=checked)
 
-    def _unary(self, method: _Method, handler: _Handler, *, checked: bool) -> _Handler:
-        timeout_s = method.policy.timeout_s if method.policy else None
+    def _unary(self, method: Method, handler: _Handler, *, checked: bool) -> _Handler:
+        policy = self._policies.get(method.name)
+        timeout_s = policy.timeout_s if policy else None
 
         async def call(request: object, context: grpc.aio.ServicerContext) -> object:
-            known = _begin(method, context)
+            known = Call.begin(method, context)
             try:
                 self._admit(known, context)
                 if checked:
@@ -163,16 +131,16 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc 
             except BaseException as error:
                 await _fail(known, error, context)
                 raise
-            _finish(known, "OK", None)
+            known.finish("OK", None)
             return response
 
         return call
 
-    def _stream(self, method: _Method, handler: _Handler, *, checked: bool) -> _Handler:
+    def _stream(self, method: Method, handler: _Handler, *, checked: bool) -> _Handler:
         async def call(
             request: object, context: grpc.aio.ServicerContext
         ) -> AsyncIterator[object]:
-            known = _begin(method, context)
+            known = Call.begin(method, context)
             try:
                 self._admit(known, context)
                 if checked:
@@ -181,23 +149,23 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc 
                     async for response in responses:
                         yield response
             except GeneratorExit:
-                _finish(known, "CANCELLED", None)
+                known.finish("CANCELLED", None)
                 raise
             except BaseException as error:  # noqa: BLE001 - translated, or raised again.
                 await _fail(known, error, context)
             else:
-                _finish(known, "OK", None)
+                known.finish("OK", None)
 
         return call
 
-    def _admit(self, known: _Call, context: grpc.aio.ServicerContext) -> None:
+    def _admit(self, known: Call, context: grpc.aio.ServicerContext) -> None:
         identity = _identify(context)
         if identity.trust_domain != self._trust_domain:
             raise NotIdentified("The certificate is of another trust domain.")
         known.identity = identity
         set_current_identity(identity)
         set_current_trace(known.trace)
-        policy = known.method.policy
+        policy = self._policies.get(known.method.name)
         if policy is None:
             return
         if identity.role not in policy.callers:
@@ -220,51 +188,28 @@ def _identity_in(names: tuple[bytes, ...]) -> Identity:
     return identity_of(name.decode("ascii", "replace") for name in names)
 
 
-def _begin(method: _Method, context: grpc.aio.ServicerContext) -> _Call:
-    header = None
-    for key, value in context.invocation_metadata() or ():
-        if key == TRACE_KEY:
-            header = value
-            break
-    return _Call(method=method, trace=continued(header))
-
-
 async def _fail(
-    known: _Call, error: BaseException, context: grpc.aio.ServicerContext
+    known: Call, error: BaseException, context: grpc.aio.ServicerContext
 ) -> None:
     """End the call with the error's status, or let cancellation pass."""
     if isinstance(error, asyncio.CancelledError):
-        _finish(known, "CANCELLED", None)
+        known.finish("CANCELLED", None)
         raise error
     if isinstance(error, grpc.aio.AbortError):
         # A handler of gRPC's own (health) has ended the call itself.
-        _finish(known, context.code().name, None)
+        known.finish(context.code().name, None)
         raise error
     if isinstance(error, TimeoutError):
         error = DeadlineExceeded("The call took longer than this daemon allows.")
     if not isinstance(error, FederationError):
         if not isinstance(error, Exception):
             raise error
-        log.error("call failed inside", method=known.method.name, exc_info=error)
+        known.method.log.error("call failed inside", exc_info=error)
         error = Internal("Something failed inside; the daemon's log says more.")
     if isinstance(error, NotIdentified | RoleNotAllowed):
         FAILED_AUTHENTICATIONS.labels(known.method.name).inc()
     code = code_of(error)
-    _finish(known, code.name, error.reason)
+    known.finish(code.name, error.reason)
     await context.abort(
         code, error.message, trailing_metadata=((DETAILS_KEY, details_of(error)),)
-    )
-
-
-def _finish(known: _Call, code: str, reason: str | None) -> None:
-    duration_s = time.perf_counter() - known.begin_s
-    known.method.count(code, duration_s)
-    log.info(
-        "call",
-        method=known.method.name,
-        peer=known.identity.member if known.identity else "unknown",
-        code=code,
-        reason=reason,
-        duration_ms=round(duration_s * 1000, 3),
-        trace_id=known.trace.trace_id,
     )

@@ -1,8 +1,14 @@
-"""Structured logs to standard output: one line per call, nothing private, ever."""
+"""Structured logs to standard output: one line per call, nothing private, ever.
+
+A line is made in one function, and a level that nobody hears costs one comparison: a
+router writes a line for each call, and each step of a chain would cost it again.
+"""
 
 import json
 import logging
 import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Literal, cast
 
 import structlog
@@ -22,52 +28,63 @@ class _Threshold:
     value = logging.INFO
 
 
-def _drop_below_threshold(
-    _: object, method: str, event: structlog.typing.EventDict
-) -> structlog.typing.EventDict:
-    if _LEVELS.get(method, logging.ERROR) < _Threshold.value:
-        raise structlog.DropEvent
-    return event
+class _Logger(structlog.BoundLoggerBase):
+    """The methods that a line comes in by."""
 
+    def debug(self, event: str, **fields: object) -> None:
+        """Say what helps to find a defect."""
+        if _Threshold.value <= logging.DEBUG:
+            self._proxy_to_logger("debug", event, **fields)
 
-def _named(daemon: str) -> structlog.typing.Processor:
-    """Return a processor that says which daemon speaks."""
+    def info(self, event: str, **fields: object) -> None:
+        """Say what operators want to know."""
+        if _Threshold.value <= logging.INFO:
+            self._proxy_to_logger("info", event, **fields)
 
-    def name(
-        _: object, __: str, event: structlog.typing.EventDict
-    ) -> structlog.typing.EventDict:
-        event["daemon"] = daemon
-        return event
+    def warning(self, event: str, **fields: object) -> None:
+        """Say what may need an operator."""
+        if _Threshold.value <= logging.WARNING:
+            self._proxy_to_logger("warning", event, **fields)
 
-    return name
+    def error(self, event: str, **fields: object) -> None:
+        """Say what needs an operator."""
+        self._proxy_to_logger("error", event, **fields)
+
+    def exception(self, event: str, **fields: object) -> None:
+        """Say what needs an operator, with the error that is being handled."""
+        self._proxy_to_logger("error", event, **{"exc_info": True, **fields})
 
 
 # One encoder for all lines: the renderer of structlog makes one for each.
 _encode = json.JSONEncoder(default=repr).encode
 
 
-def _as_json(_: object, __: str, event: structlog.typing.EventDict) -> str:
-    return _encode(event)
+def _processor(form: str, daemon: str) -> structlog.typing.Processor:
+    """Return what makes a line of an event: who, when, how grave, in this form."""
+    render: Callable[[object, str, structlog.typing.EventDict], str] = (
+        (lambda _, __, event: _encode(event))
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())
+    )
+
+    def line(logger: object, level: str, event: structlog.typing.EventDict) -> str:
+        event["daemon"] = daemon
+        event["level"] = level
+        now = datetime.now(UTC).isoformat(timespec="microseconds")
+        event["timestamp"] = now.replace("+00:00", "Z")
+        if "exc_info" in event:
+            structlog.processors.format_exc_info(logger, level, event)
+        return render(logger, level, event)
+
+    return line
 
 
 def configure(*, level: str, form: str, daemon: str) -> None:
     """Send logs of this process to standard output as JSON lines or text."""
     set_level(level)
-    renderer: structlog.typing.Processor = (
-        _as_json
-        if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())
-    )
     structlog.configure(
-        processors=[
-            _drop_below_threshold,
-            _named(daemon),
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
+        processors=[_processor(form, daemon)],
+        wrapper_class=_Logger,
         logger_factory=structlog.WriteLoggerFactory(),
         cache_logger_on_first_use=True,
     )

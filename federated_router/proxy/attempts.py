@@ -6,8 +6,7 @@ attempt is repeated on another node, after it the failure is the caller's to hea
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import grpc
 
@@ -41,30 +40,30 @@ class Attempt:
 
 @dataclass(slots=True)
 class Attempts:
-    """Yields attempts until one succeeds, is committed, or none is left."""
+    """Gives attempts until one succeeds, is committed, or none is left."""
 
     router: Router
     settings: ProxySettings
     statistics: Statistics
     query: RouteQuery
     deadline: Deadline
-    last_error: FederationError | None = field(default=None)
+    made: int = 0
+    last_error: FederationError | None = None
 
-    async def each(self) -> AsyncGenerator[Attempt, None]:
-        """Yield an attempt per node; raise the last error when none is left."""
-        for number in range(self.settings.attempts_max):
-            if number:
-                await self._pause(number)
-            try:
-                candidate = self.router.choose(self.query)
-            except NoNodeAvailable:
-                raise self.last_error or NoNodeAvailable(
-                    "No node can take the request now.", retry_after_s=1.0
-                ) from None
-            with self.router.counted(candidate):
-                yield Attempt(candidate)
-        if self.last_error is not None:
-            raise self.last_error
+    async def next(self) -> Attempt:
+        """Return an attempt at another node; raise the last error when none is left.
+
+        It runs while the router counts it, and ends by success or by `failed`.
+        """
+        if self.made:
+            await self._before_another()
+        self.made += 1
+        try:
+            return Attempt(self.router.choose(self.query))
+        except NoNodeAvailable:
+            raise self.last_error or NoNodeAvailable(
+                "No node can take the request now.", retry_after_s=1.0
+            ) from None
 
     def failed(
         self, attempt: Attempt, error: grpc.aio.AioRpcError | FederationError
@@ -99,9 +98,11 @@ class Attempts:
         cell = Cell(model=attempt.candidate.model, region=attempt.candidate.region)
         self.statistics.fail(cell, FailureCause.NODE_LOST)
 
-    async def _pause(self, number: int) -> None:
-        """Back off exponentially with full jitter, within the deadline."""
-        longest_s = self.settings.retry_backoff_s * 2 ** (number - 1)
+    async def _before_another(self) -> None:
+        """Back off exponentially with full jitter, within deadline and number."""
+        if self.made >= self.settings.attempts_max and self.last_error is not None:
+            raise self.last_error
+        longest_s = self.settings.retry_backoff_s * 2 ** (self.made - 1)
         pause_s = random.uniform(0, longest_s)  # noqa: S311 - jitter, not a secret.
         if pause_s >= self.deadline.remaining_s():
             raise DeadlineExceeded("No time is left for another attempt.")

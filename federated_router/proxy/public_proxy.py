@@ -7,7 +7,7 @@ import grpc
 
 from federated_router.api.v1 import inference_pb2 as pb
 from federated_router.federation.statistics import Statistics
-from federated_router.kit.errors import FederationError, NodeLost
+from federated_router.kit.errors import FederationError
 from federated_router.kit.tracing import outgoing_metadata
 from federated_router.proxy.attempts import Attempt, Attempts
 from federated_router.proxy.connections import NodeConnections, lost_if_dropped
@@ -38,8 +38,9 @@ class PublicProxy:
     ) -> AsyncGenerator[pb.GenerateResponse, None]:
         """Stream an answer; nothing leaves before a node's first chunk came."""
         attempts = self._attempts(generation, deadline)
-        async with aclosing(attempts.each()) as tries:
-            async for attempt in tries:
+        while True:
+            attempt = await attempts.next()
+            with self._router.counted(attempt.candidate):
                 try:
                     async with aclosing(
                         self._relay(generation, attempt, deadline)
@@ -56,23 +57,25 @@ class PublicProxy:
     ) -> pb.CompleteResponse:
         """Return a whole answer; until it is here, nothing has left the router."""
         attempts = self._attempts(generation, deadline)
-        async with aclosing(attempts.each()) as tries:
-            async for attempt in tries:
+        while True:
+            attempt = await attempts.next()
+            with self._router.counted(attempt.candidate):
                 try:
-                    stub = await self._connections.stub(attempt.candidate)
-                    with lost_if_dropped(attempt.candidate.node):
-                        response: pb.CompleteResponse = await stub.Complete(
-                            pb.CompleteRequest(
-                                generation=_for_node(generation, attempt)
-                            ),
-                            timeout=deadline.remaining_s(),
-                            metadata=outgoing_metadata(),
-                        )
+                    return await self._completed(generation, attempt, deadline)
                 except (grpc.aio.AioRpcError, FederationError) as error:
                     attempts.failed(attempt, error)
-                else:
-                    return response
-        raise NodeLost("No node answered.", retry_after_s=0.1)
+
+    async def _completed(
+        self, generation: pb.Generation, attempt: Attempt, deadline: Deadline
+    ) -> pb.CompleteResponse:
+        stub = await self._connections.stub(attempt.candidate)
+        with lost_if_dropped(attempt.candidate.node):
+            response: pb.CompleteResponse = await stub.Complete(
+                pb.CompleteRequest(generation=_for_node(generation, attempt)),
+                timeout=deadline.remaining_s(),
+                metadata=outgoing_metadata(),
+            )
+        return response
 
     async def _relay(
         self, generation: pb.Generation, attempt: Attempt, deadline: Deadline

@@ -5,8 +5,7 @@ end; load that nodes report is shown to people and never steers.
 """
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 
 from federated_router.kit.config import Settings
 from federated_router.kit.errors import (
@@ -15,7 +14,7 @@ from federated_router.kit.errors import (
     NoNodeAvailable,
     PrivateNotOffered,
 )
-from federated_router.registry.membership import AUTO, Membership
+from federated_router.registry.membership import AUTO, Membership, NodeState, Offer
 from federated_router.registry.registry import Registry
 from federated_router.routing.candidate import Candidate, RouteQuery, candidates_of
 from federated_router.routing.decision import Decision
@@ -23,6 +22,7 @@ from federated_router.routing.priors_view import PriorsView
 from federated_router.routing.profile import STRATEGIES, Profile
 from federated_router.routing.slate import Slate
 
+Offered = tuple[str, str, str, tuple[Offer, ...], NodeState]
 SLATES_MAX = 256
 """How many queries are remembered; a query that was retried is one of its own."""
 
@@ -45,6 +45,7 @@ class Router:
         self._turn = 0
         self._slates: dict[RouteQuery, Slate] = {}
         self._membership = Membership()
+        self._offers: list[Offered] = []
         self._priors = PriorsView()
         self._profile = _profile(settings.strategy)
 
@@ -105,24 +106,19 @@ class Router:
             retry_after_s=1.0,
         )
 
-    @contextmanager
-    def counted(self, candidate: Candidate) -> Iterator[None]:
+    def counted(self, candidate: Candidate) -> "Counted":
         """Count a request at a node from before its dispatch to its end."""
-        self._in_flight[candidate.node] += 1
-        try:
-            yield
-        finally:
-            self._in_flight[candidate.node] -= 1
-            if not self._in_flight[candidate.node]:
-                del self._in_flight[candidate.node]
+        return Counted(self._in_flight, candidate.node)
 
     def _slate(self, query: RouteQuery) -> Slate:
         """Return the query's slate for the nodes present; raise ModelUnknown."""
         present = self._registry.present()
         if present is not self._membership:
-            if _offers(present) != _offers(self._membership):
-                self._slates.clear()
             self._membership = present
+            offers = _offers(present)
+            if offers != self._offers:
+                self._offers = offers
+                self._slates.clear()
         slate = self._slates.get(query)
         if slate is None:
             slate = self._new_slate(query)
@@ -147,6 +143,22 @@ class Router:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """One request at a node, in flight while inside; nodes without any are left out."""
+
+    in_flight: Counter[str]
+    node: str
+
+    def __enter__(self) -> None:
+        self.in_flight[self.node] += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.in_flight[self.node] -= 1
+        if not self.in_flight[self.node]:
+            del self.in_flight[self.node]
+
+
 def _profile(name: str) -> Profile:
     if name not in STRATEGIES:
         raise FieldInvalid(
@@ -156,7 +168,7 @@ def _profile(name: str) -> Profile:
     return STRATEGIES[name]
 
 
-def _offers(membership: Membership) -> list[tuple[object, ...]]:
+def _offers(membership: Membership) -> list[Offered]:
     """Return what routing knows of the nodes; renewed leases change none of it."""
     return [
         (member.name, member.address, member.region, member.offers, member.state)
