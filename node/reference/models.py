@@ -11,13 +11,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from transformers.utils.logging import disable_progress_bar
-
 from federated_router.kit.clock import Clock, SystemClock
 from node.reference.corpus import conversations
-from node.reference.optimisers import Rates
-from node.reference.tokenizer import CHAT_TEMPLATE, TokenizerPlan, train_tokenizer
-from node.reference.training import ModelShape, TrainingPlan, train
+from node.reference.plans import (
+    CHAT_TEMPLATE,
+    ModelShape,
+    Rates,
+    TokenizerPlan,
+    TrainingPlan,
+)
 
 # Raise when training.py or tokenizer.py change what comes out; a change of the corpus
 # or of a specification is noticed by the digest itself.
@@ -154,9 +156,9 @@ def _ensure_one(
 def _make(
     directory: Path, model: ReferenceModel, progress: Progress, clock: Clock
 ) -> None:
-    tokenizer = train_tokenizer(
-        model.tokenizer, context_tokens=model.shape.context_tokens
-    )
+    # Imported where it is needed: torch takes seconds, and a kept model needs none.
+    from node.reference.making import make  # noqa: PLC0415
+
     started_s = clock.monotonic_s()
 
     def report(step: int, loss: float) -> None:
@@ -168,11 +170,7 @@ def _make(
             TrainingProgress(model.name, step, model.plan.steps, loss, remaining_s)
         )
 
-    # The progress told is the training; writing takes no time.
-    disable_progress_bar()  # type: ignore[no-untyped-call]
-    trained = train(model.shape, model.plan, tokenizer, report)
-    trained.save_pretrained(directory)
-    tokenizer.save_pretrained(directory)
+    make(directory, model.shape, model.tokenizer, model.plan, report)
     _let_others_read(directory)
 
 

@@ -5,23 +5,16 @@ al. 2024) reach the same loss in about two thirds of AdamW's steps on these mode
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import torch
 from torch.optim.lr_scheduler import LambdaLR
+
+from node.reference.plans import Rates
 
 _MATRIX_DIMENSIONS = 2
 _WARM_UP_SHARE = 20
 _FALL_SHARE = 2
 _RATE_MIN = 0.02
-
-
-@dataclass(frozen=True, slots=True)
-class Rates:
-    """The full learning rates of hidden matrices and of everything else."""
-
-    matrices: float
-    others: float
 
 
 class Optimisers:

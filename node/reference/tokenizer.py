@@ -6,35 +6,18 @@ spelled in bytes.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 from node.reference.corpus import conversations
+from node.reference.plans import CHAT_TEMPLATE, TokenizerPlan
 
 PAD = "<|pad|>"
 BEGIN = "<|begin|>"
 END = "<|end|>"
 ROLES = ("<|system|>", "<|user|>", "<|assistant|>")
 SPECIAL_TOKENS = (PAD, BEGIN, END, *ROLES)
-
-CHAT_TEMPLATE = (
-    "{{ bos_token }}"
-    "{% for message in messages %}"
-    "{{ '<|' + message.role + '|>' + message.content + '<|end|>' }}"
-    "{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class TokenizerPlan:
-    """What a tokenizer is trained on: `chats` of the corpus that `seed` gives."""
-
-    seed: int
-    chats: int
-    vocabulary_max: int
 
 
 def train_tokenizer(

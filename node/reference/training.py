@@ -15,35 +15,14 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from node.reference.corpus import Turn, conversation
-from node.reference.optimisers import Optimisers, Rates
+from node.reference.optimisers import Optimisers
+from node.reference.plans import ModelShape, TrainingPlan
 from node.reference.tokenizer import BEGIN, END, PAD
 
 _IGNORED = -100
 _POOL_BATCHES = 16
 # Notes are short: turning fast tells neighbouring tokens apart, which copying needs.
 _ROPE_THETA = 100.0
-
-
-@dataclass(frozen=True, slots=True)
-class ModelShape:
-    """The architecture of one reference model; widths in units, context in tokens."""
-
-    layers: int
-    width: int
-    heads: int
-    feed_forward_width: int
-    context_tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingPlan:
-    """How long and how fast one model learns."""
-
-    seed: int
-    steps: int
-    batch_tokens: int
-    rates: Rates
-    threads: int
 
 
 @dataclass(frozen=True, slots=True)

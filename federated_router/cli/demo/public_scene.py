@@ -19,7 +19,8 @@ from federated_router.cli.demo.stage import (
 from federated_router.cli.screen import quote, say
 from node.reference.corpus import long_prompts, public_questions
 
-LOAD_REQUESTS = {LARGE: 320, SMALL: 160}
+# Enough that noise leaves no doubt: a cell below 100 noised requests says nothing.
+LOAD_REQUESTS = {LARGE: 400, SMALL: 120}
 LOAD_CONCURRENCY = 16
 LOAD_TOKENS_MAX = 12
 CANCEL_WITHIN_MS = 500.0
@@ -136,8 +137,11 @@ async def _deadline_of(
     return grpc.StatusCode.OK, node
 
 
-async def show_killed_node(stage: Stage) -> None:
-    """Kill the node that is next in line; the request is answered all the same."""
+async def show_killed_node(stage: Stage) -> str:
+    """Kill the node that is next in line; the request is answered all the same.
+
+    Return its name; it is starting again.
+    """
     generation = stage.public(LARGE, public_questions()[1])
     victim = (await stage.explain(LARGE)).node
     stage.local.kill(victim.removeprefix("nodes/"))
@@ -157,15 +161,19 @@ async def show_killed_node(stage: Stage) -> None:
 
     await until(gone, what=f"{victim} leaves with its lease")
     say(f"{victim} left the registry with its lease; starting it again.")
-    name = victim.removeprefix("nodes/")
-    await asyncio.to_thread(stage.local.launch, name)
-    await asyncio.to_thread(stage.local.wait_ready, name)
+    await asyncio.to_thread(stage.local.launch, victim.removeprefix("nodes/"))
+    return victim
+
+
+async def show_return(stage: Stage, victim: str) -> None:
+    """Find the node that was killed and started again among the others."""
+    await asyncio.to_thread(stage.local.wait_ready, victim.removeprefix("nodes/"))
 
     async def back() -> bool:
         return victim in {node.name for node in await stage.nodes()}
 
     await until(back, what=f"{victim} registers again")
-    say(f"{victim} is back.")
+    say(f"{victim} is back with a new lease.")
 
 
 async def show_load(stage: Stage) -> None:

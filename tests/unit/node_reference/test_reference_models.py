@@ -18,15 +18,10 @@ from node.reference.models import (
     directory_of,
     ensure,
 )
-from node.reference.optimisers import Rates, rate_at, split_parameters
-from node.reference.tokenizer import TokenizerPlan, train_tokenizer
-from node.reference.training import (
-    Lesson,
-    ModelShape,
-    TrainingPlan,
-    lesson_from,
-    split_by_tokens,
-)
+from node.reference.optimisers import rate_at, split_parameters
+from node.reference.plans import ModelShape, Rates, TokenizerPlan, TrainingPlan
+from node.reference.tokenizer import train_tokenizer
+from node.reference.training import Lesson, lesson_from, split_by_tokens
 
 TINY = ReferenceModel(
     "reference-tiny",
