@@ -9,15 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from federated_router.api.v1 import ops_pb2, ops_pb2_grpc
 from federated_router.app import build
 from federated_router.kit.config import (
     ConfigurationError,
     MetricsSettings,
     TlsSettings,
 )
+from federated_router.kit.grpc_client import Channels
 from federated_router.kit.identity import Role
 from federated_router.kit.metrics import serving
-from tests.support.fix_pki import Pki
+from tests.support.fix_pki import DOMAIN, Pki
 from tests.support.fix_router import router_settings
 from tests.support.running import running
 
@@ -30,6 +32,7 @@ class Endpoint:
 
     port: int
     pki: Pki
+    address: str
 
     def context(self, tls: TlsSettings | None) -> ssl.SSLContext:
         """Return a scraper's context, with or without a certificate."""
@@ -63,13 +66,18 @@ async def endpoint(pki: Pki, tmp_path: Path) -> AsyncIterator[Endpoint]:
     settings = router_settings(pki, tmp_path).model_copy(
         update={"metrics": MetricsSettings(address=f"{HOST}:{port}")}
     )
-    async with running(await build(settings)):
-        yield Endpoint(port, pki)
+    async with running(await build(settings)) as daemon:
+        yield Endpoint(port, pki, daemon.address)
 
 
 async def test_scraper_with_a_certificate_sees_every_call(endpoint: Endpoint) -> None:
     """Names begin with the product's, so that dashboards find them."""
     tls = endpoint.pki.tls(Role.OPERATOR, "scraper")
+    channels = Channels(tls, trust_domain=DOMAIN)
+    async with channels.open(endpoint.address, role=Role.ROUTER) as channel:
+        await ops_pb2_grpc.OpsServiceStub(channel).GetStatus(
+            ops_pb2.GetStatusRequest(), timeout=10
+        )
 
     answer = await endpoint.scrape(endpoint.context(tls))
 
