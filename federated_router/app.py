@@ -79,31 +79,9 @@ async def build(settings: RouterSettings, clock: Clock | None = None) -> Daemon:
         statistics=statistics,
         settings=settings.proxy,
     )
-    bindings = [
-        ServiceBinding(
-            inference_pb2.DESCRIPTOR.services_by_name["InferenceService"],
-            InferenceServicer(
-                public=public,
-                private=private,
-                registry=registry,
-                settings=settings.proxy,
-            ),
-        ),
-        ServiceBinding(
-            routing_pb2.DESCRIPTOR.services_by_name["RoutingService"],
-            RoutingServicer(router),
-        ),
-        ServiceBinding(
-            registry_pb2.DESCRIPTOR.services_by_name["NodeRegistryService"],
-            RegistryServicer(registry, clock, router.in_flight),
-        ),
-        ServiceBinding(
-            budget_pb2.DESCRIPTOR.services_by_name["BudgetService"],
-            BudgetServicer(
-                ledger=ledger, policy=private.policy, terms_message=parameters_message
-            ),
-        ),
-    ]
+    bindings = _bindings(
+        settings, clock, registry, router, ledger=ledger, public=public, private=private
+    )
     background: dict[str, Background] = {
         "leases": registry.sweep,
         "holds": lambda: expire_for_ever(
@@ -130,6 +108,44 @@ async def build(settings: RouterSettings, clock: Clock | None = None) -> Daemon:
         resources=resources,
         leave=registry.rest,
     )
+
+
+def _bindings(
+    settings: RouterSettings,
+    clock: Clock,
+    registry: Registry,
+    router: Router,
+    *,
+    ledger: LedgerStore,
+    public: PublicProxy,
+    private: PrivateProxy,
+) -> list[ServiceBinding]:
+    """Return every contract that a router serves, but for its operator's."""
+    return [
+        ServiceBinding(
+            inference_pb2.DESCRIPTOR.services_by_name["InferenceService"],
+            InferenceServicer(
+                public=public,
+                private=private,
+                registry=registry,
+                settings=settings.proxy,
+            ),
+        ),
+        ServiceBinding(
+            routing_pb2.DESCRIPTOR.services_by_name["RoutingService"],
+            RoutingServicer(router),
+        ),
+        ServiceBinding(
+            registry_pb2.DESCRIPTOR.services_by_name["NodeRegistryService"],
+            RegistryServicer(registry, clock, router.in_flight),
+        ),
+        ServiceBinding(
+            budget_pb2.DESCRIPTOR.services_by_name["BudgetService"],
+            BudgetServicer(
+                ledger=ledger, policy=private.policy, terms_message=parameters_message
+            ),
+        ),
+    ]
 
 
 def _daemon(

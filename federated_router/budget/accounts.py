@@ -29,12 +29,13 @@ from federated_router.budget.renewal import (
 )
 from federated_router.kit.errors import FieldInvalid, Internal
 from federated_router.kit.names import resource_id
+from federated_router.privacy import charge
 
 AccountName = NewType("AccountName", str)
 """`accounts/dataset-ID` or `accounts/user-ID`."""
 
-UNITS_PER_RHO: Final = 10**12
-UNITS_MAX: Final = 2**63 - 1  # BIGINT; rho of about 9.2 million.
+UNITS_PER_RHO: Final = charge.UNITS_PER_RHO
+UNITS_MAX: Final = charge.UNITS_MAX  # BIGINT; rho of about 9.2 million.
 
 
 class AccountKind(StrEnum):

@@ -3,15 +3,14 @@
 Decides when a silent stream is given up. Refuses to know who reads the priors.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 import grpc
 
 from federated_router.api.v1 import priors_pb2, priors_pb2_grpc
+from federated_router.federation.watching import messages_of
 from federated_router.federation.wire import priors_from_message
-from federated_router.kit.errors import Unavailable
-from federated_router.kit.grpc_client import translated_errors
 from federated_router.priors.publication import Priors
 
 
@@ -29,17 +28,10 @@ class GrpcPriors:
         """
         request = priors_pb2.WatchPriorsRequest(after_revision=after_revision)
         call = self._stub.WatchPriors(request)
-        try:
-            async with translated_errors():
-                while True:
-                    async with asyncio.timeout(self._silence_s_max):
-                        message = await call.read()
-                    if message is grpc.aio.EOF:
-                        return
-                    has_priors = message.HasField("priors")
-                    yield priors_from_message(message.priors) if has_priors else None
-        except TimeoutError:
-            raise Unavailable("The coordinator has fallen silent.") from None
-        finally:
-            # An abandoned call is never collected and its server never told.
-            call.cancel()
+        watched: AsyncGenerator[priors_pb2.WatchPriorsResponse, None] = messages_of(
+            call, silence_s_max=self._silence_s_max
+        )
+        async with aclosing(watched) as messages:
+            async for message in messages:
+                found = message.HasField("priors")
+                yield priors_from_message(message.priors) if found else None

@@ -4,8 +4,8 @@ Decides deadlines, sizes of chunks and when a silent stream is given up. Refuses
 know what a member does with the answers (`participant`).
 """
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Final
 
 import grpc
@@ -17,12 +17,13 @@ from federated_router.federation.round_view import (
     Round,
     SealedShares,
 )
+from federated_router.federation.watching import messages_of
 from federated_router.federation.wire import (
     keys_to_message,
     round_from_message,
     survivor_set_from_message,
 )
-from federated_router.kit.errors import CiphertextMalformed, Unavailable
+from federated_router.kit.errors import CiphertextMalformed
 from federated_router.kit.grpc_client import translated_errors
 
 NEWEST: Final = "rounds/-"
@@ -50,20 +51,13 @@ class GrpcRounds:
     async def watch(self) -> AsyncGenerator[Round | None, None]:
         """Yield the newest round at once and whenever it changes."""
         call = self._stub.WatchRound(aggregation_pb2.WatchRoundRequest(name=NEWEST))
-        try:
-            async with translated_errors():
-                while True:
-                    async with asyncio.timeout(self._silence_s_max):
-                        message = await call.read()
-                    if message is grpc.aio.EOF:
-                        return
-                    has_round = message.HasField("round")
-                    yield round_from_message(message.round) if has_round else None
-        except TimeoutError:
-            raise Unavailable("The coordinator has fallen silent.") from None
-        finally:
-            # An abandoned call is never collected and its server never told.
-            call.cancel()
+        watched: AsyncGenerator[aggregation_pb2.WatchRoundResponse, None] = messages_of(
+            call, silence_s_max=self._silence_s_max
+        )
+        async with aclosing(watched) as messages:
+            async for message in messages:
+                found = message.HasField("round")
+                yield round_from_message(message.round) if found else None
 
     async def get(self, round_name: str) -> Round:
         """Return one round."""
