@@ -67,13 +67,17 @@ class ScriptedNode(pb_grpc.InferenceServiceServicer):
     async def Generate(  # noqa: N802 - named by the contract.
         self, request: pb.GenerateRequest, context: grpc.aio.ServicerContext
     ) -> Events:
-        """Play the script."""
+        """Play the script.
+
+        A call that is cancelled while it waits for the script ends in CancelledError;
+        one cancelled while gRPC writes is closed where it yields, by GeneratorExit.
+        """
         self.requests.append(request.generation)
         try:
             async with aclosing(self.script(request.generation, context)) as events:
                 async for event in events:
                     yield event
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, GeneratorExit):
             self.cancelled += 1
             raise
 
