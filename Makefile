@@ -18,7 +18,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "Setting up $(VENV); this takes a few minutes the first time."
 	$(PYTHON) -m venv $(VENV) && $(PIP) install --quiet --upgrade pip setuptools
 	$(PIP) install --quiet torch
-	$(PIP) install --quiet --editable '.[node,postgres]' --group dev
+	$(PIP) install --quiet --editable '.[node,plot,postgres]' --group dev
 	@touch $@
 
 demo: setup ## Bring a federation up, show the main job, take it down

@@ -1,22 +1,18 @@
 """Constructs a router from its configuration, and starts nothing."""
 
 import secrets
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 from federated_router.api.v1 import (
-    budget_pb2,
     inference_pb2,
     ops_pb2,
     registry_pb2,
+    release_pb2,
     routing_pb2,
 )
-from federated_router.budget.accounts import AccountName, AccountTerms
-from federated_router.budget.expiry import expire_for_ever, settle_orphans
-from federated_router.budget.port import LedgerStore
 from federated_router.budget.reservation import Owner
-from federated_router.budget.service import BudgetServicer
-from federated_router.budget.store import SqlLedgerStore
+from federated_router.budget.wiring import BudgetLimb, budget_limb
 from federated_router.config import RouterSettings
 from federated_router.federation.own_statistics import own_statistics
 from federated_router.federation.statistics import Statistics
@@ -32,14 +28,14 @@ from federated_router.kit.grpc_server import (
 from federated_router.kit.identity import Identity, Role
 from federated_router.kit.ops import OpsServicer
 from federated_router.priors.publication import Priors
-from federated_router.privacy.accountant import budget_units
 from federated_router.proxy.connections import NodeConnections
-from federated_router.proxy.private_charge import Cashier
+from federated_router.proxy.private_answers import PrivateAnswers
 from federated_router.proxy.private_proxy import PrivateProxy, parameters_message
 from federated_router.proxy.public_proxy import PublicProxy
 from federated_router.proxy.service import InferenceServicer
 from federated_router.registry.registry import Registry
 from federated_router.registry.service import RegistryServicer
+from federated_router.releases.service import ReleaseServicer
 from federated_router.routing.priors_view import view_of
 from federated_router.routing.router import Router
 from federated_router.routing.service import RoutingServicer
@@ -55,9 +51,7 @@ async def build(settings: RouterSettings, clock: Clock | None = None) -> Daemon:
     router = Router(settings.routing, registry)
     statistics = Statistics()
     owner = Owner(instance=identity.id, boot=secrets.token_hex(8))
-    ledger = await SqlLedgerStore.open(
-        settings.budget.url, clock=clock, timeout_s=settings.budget.timeout_s
-    )
+    budget = await budget_limb(settings.budget, owner=owner, clock=clock)
     connections = NodeConnections(
         Channels(settings.tls, trust_domain=identity.trust_domain),
         connect_timeout_s=settings.proxy.connect_timeout_s,
@@ -68,7 +62,9 @@ async def build(settings: RouterSettings, clock: Clock | None = None) -> Daemon:
     private = PrivateProxy(
         router=router,
         connections=connections,
-        cashier=_cashier(settings, ledger, owner),
+        pricer=budget.pricer,
+        cashier=budget.cashier,
+        answers=PrivateAnswers(budget.ledger, settings.budget.answers, clock),
         policies={f"policies/{one.name}": one.policy() for one in settings.policies},
         statistics=statistics,
         settings=settings.proxy,
@@ -80,15 +76,10 @@ async def build(settings: RouterSettings, clock: Clock | None = None) -> Daemon:
         settings=settings.proxy,
     )
     bindings = _bindings(
-        settings, clock, registry, router, ledger=ledger, public=public, private=private
+        settings, clock, registry, router, budget=budget, public=public, private=private
     )
-    background: dict[str, Background] = {
-        "leases": registry.sweep,
-        "holds": lambda: expire_for_ever(
-            ledger, clock, interval_s=settings.budget.expire_interval_s
-        ),
-    }
-    resources: list[Resource] = [_ledger_of(ledger, owner), connections]
+    background: dict[str, Background] = {"leases": registry.sweep, **budget.background}
+    resources: list[Resource] = [budget.opened(), connections]
     limb = await membership_limb(
         settings.federation,
         identity=identity,
@@ -116,7 +107,7 @@ def _bindings(
     registry: Registry,
     router: Router,
     *,
-    ledger: LedgerStore,
+    budget: BudgetLimb,
     public: PublicProxy,
     private: PrivateProxy,
 ) -> list[ServiceBinding]:
@@ -139,10 +130,19 @@ def _bindings(
             registry_pb2.DESCRIPTOR.services_by_name["NodeRegistryService"],
             RegistryServicer(registry, clock, router.in_flight),
         ),
+        *budget.bindings(
+            private.policy,
+            parameters_message,
+            page_bytes_max=settings.server.message_bytes_max // 2,
+        ),
         ServiceBinding(
-            budget_pb2.DESCRIPTOR.services_by_name["BudgetService"],
-            BudgetServicer(
-                ledger=ledger, policy=private.policy, terms_message=parameters_message
+            release_pb2.DESCRIPTOR.services_by_name["ReleaseService"],
+            ReleaseServicer(
+                ledger=budget.ledger,
+                pricer=budget.pricer,
+                cashier=budget.cashier,
+                clock=clock,
+                answer_lifetime_s=settings.budget.answers.lifetime_s,
             ),
         ),
     ]
@@ -182,32 +182,6 @@ def _daemon(
         background=background,
         leave=leave,
     )
-
-
-def _cashier(settings: RouterSettings, ledger: LedgerStore, owner: Owner) -> Cashier:
-    budget = settings.budget
-    return Cashier(
-        ledger=ledger,
-        owner=owner,
-        user_terms=AccountTerms(
-            name=AccountName("accounts/user-template"),
-            limit_units=budget_units(
-                epsilon=budget.user_epsilon, delta=budget.user_delta
-            ),
-            delta=float(budget.user_delta),
-        ),
-        lease_margin_s=budget.lease_margin_s,
-    )
-
-
-@asynccontextmanager
-async def _ledger_of(ledger: SqlLedgerStore, owner: Owner) -> AsyncIterator[None]:
-    """Settle what an earlier boot left, before the first request; close at the end."""
-    await settle_orphans(ledger, owner)
-    try:
-        yield
-    finally:
-        await ledger.close()
 
 
 def _priors_into(router: Router) -> Callable[[Priors], None]:

@@ -18,8 +18,8 @@ from federated_router.crypto.packed_shamir import (
 )
 from federated_router.kit.errors import FieldInvalid
 from federated_router.priors.catalogue import Catalogue
-from federated_router.privacy.event import SHARE_SIGMA_MIN
 from federated_router.privacy.noise import share_sigma, sum_sigma
+from federated_router.privacy.step import SHARE_SIGMA_MIN
 
 _ROUNDING: Final = 1 + 1e-9
 """Keeps a share at its minimum after a square root and a division."""

@@ -1,12 +1,15 @@
-"""Settles holds that nobody will settle: lapsed leases, and those of earlier boots.
+"""What a ledger needs done in the background.
 
-Both are charged in full: nobody can prove that nothing was sampled.
+Holds that nobody will settle (lapsed leases, and those of earlier boots) are charged in
+full: nobody can prove that nothing was sampled. Stored answers go when they expire, or
+when there are too many.
 """
 
 from federated_router.budget.port import LedgerStore
 from federated_router.budget.reservation import Owner
+from federated_router.budget.settings import AnswerSettings
 from federated_router.kit.clock import Clock
-from federated_router.kit.errors import StoreUnavailable
+from federated_router.kit.errors import QueueFull, StoreUnavailable
 from federated_router.kit.log import get_logger
 
 log = get_logger("expiry")
@@ -20,13 +23,28 @@ async def expire_for_ever(
         await clock.sleep(interval_s)
         try:
             expired = await ledger.expire_due()
-        except StoreUnavailable as error:
+        except (StoreUnavailable, QueueFull) as error:
             log.warning("holds not expired", reason=error.reason)
             continue
         for one in expired:
             log.warning(
-                "hold expired", request_id=one.request_id, tokens=one.tokens_charged
+                "hold expired", request_id=one.request_id, steps=one.steps_charged
             )
+
+
+async def delete_answers_for_ever(
+    ledger: LedgerStore, clock: Clock, settings: AnswerSettings
+) -> None:
+    """Keep the stored answers within their limits."""
+    while True:
+        await clock.sleep(settings.delete_interval_s)
+        try:
+            deleted = await ledger.delete_answers(bytes_max=settings.bytes_max)
+        except (StoreUnavailable, QueueFull) as error:
+            log.warning("answers not deleted", reason=error.reason)
+            continue
+        if deleted:
+            log.info("stored answers deleted", count=deleted)
 
 
 async def settle_orphans(ledger: LedgerStore, owner: Owner) -> None:
@@ -35,5 +53,5 @@ async def settle_orphans(ledger: LedgerStore, owner: Owner) -> None:
         log.warning(
             "hold of an earlier boot charged",
             request_id=one.request_id,
-            tokens=one.tokens_charged,
+            steps=one.steps_charged,
         )

@@ -12,6 +12,8 @@ stopping rule at every order (privacy.md 2.3).
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from operator import attrgetter
 from typing import Final
 
 from federated_router.budget.accounts import (
@@ -19,8 +21,10 @@ from federated_router.budget.accounts import (
     Account,
     AccountKind,
     AccountName,
+    AccountTerms,
     account_kind,
     hold,
+    open_account,
     renew,
     settle,
 )
@@ -32,33 +36,43 @@ from federated_router.budget.reservation import (
     Reservation,
 )
 from federated_router.kit.errors import (
+    AccountClosed,
     AccountUnknown,
+    BlockUnknown,
     BudgetExhausted,
     FieldInvalid,
+    NotFound,
+    Unavailable,
 )
 
 REQUEST_ID_LENGTH_MAX: Final = 200
 DIGEST_BYTES: Final = 32
-CHARGES_MAX: Final = 64
+CHARGES_MAX: Final = 1027  # 1,024 blocks, data set, department and user.
 EVENT_BYTES_MAX: Final = 4096
 LEASE_S_MAX: Final = 86_400.0
 HELD_BY_MAX: Final = 10
 """How many of the holds that take the rest an exhausted account names."""
 
 Balances = Mapping[AccountName, Account]
+_BY_ACCOUNT: Final = attrgetter("account")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReserveRequest:
-    """What a private request may cost at most, asked before its first forward pass."""
+    """What a private request may cost at most, asked before its first step.
+
+    `opens` are terms of accounts among the charged ones that are opened by this request
+    if nobody did before: users, departments and blocks.
+    """
 
     request_id: RequestId
     body_digest: bytes
     owner: Owner
     charges: tuple[Charge, ...]
-    tokens_max: int
+    steps_max: int
     lease_s: float
     event: str
+    opens: tuple[AccountTerms, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +85,10 @@ class Shortfall:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A reservation to store, and the balances that it leaves."""
+    """A reservation to store, accounts to open, and the balances that it leaves."""
 
     reservation: Reservation
+    opened: Balances
     accounts: Balances
 
 
@@ -87,14 +102,14 @@ def check_request(request: ReserveRequest) -> None:
     _check(len(request.body_digest) == DIGEST_BYTES, "body_digest")
     _check(bool(request.owner.instance and request.owner.boot), "owner")
     _check(0 < request.lease_s <= LEASE_S_MAX, "lease_s")
-    _check(_is_count(request.tokens_max), "tokens_max")
+    _check(_is_count(request.steps_max), "steps_max")
     _check(0 < len(request.charges) <= CHARGES_MAX, "charges")
     names = {charge.account for charge in request.charges}
     _check(len(names) == len(request.charges), "charges")
     for charge in request.charges:
         account_kind(charge.account)
-        _check(_is_count(charge.units_per_token), "units_per_token")
-        _check(charge.units_per_token * request.tokens_max <= UNITS_MAX, "charges")
+        _check(_is_count(charge.units_per_step), "units_per_step")
+        _check(charge.units_per_step * request.steps_max <= UNITS_MAX, "charges")
     _check(_is_event(request.event), "event")
 
 
@@ -104,13 +119,17 @@ def reserve(
     """Hold the worst case on every account of the request, or tell what is short.
 
     `accounts` holds what exists of the accounts charged; renewals that are due are
-    applied first. Raises AccountUnknown for one that is missing.
+    applied first. Raises AccountUnknown or BlockUnknown for one that is missing and not
+    to be opened, AccountClosed for one that was closed.
     """
-    charges = tuple(sorted(request.charges, key=lambda charge: charge.account))
+    charges = tuple(sorted(request.charges, key=_BY_ACCOUNT))
+    opened = _opened(request, accounts, now_s=now_s)
     held: dict[AccountName, Account] = {}
     for charge in charges:
-        account = renew(_existing(accounts, charge.account), now_s=now_s)
-        needed_units = charge.units_per_token * request.tokens_max
+        found = opened.get(charge.account) or existing(accounts, charge.account)
+        account = renew(found, now_s=now_s)
+        check_open(account)
+        needed_units = charge.units_per_step * request.steps_max
         if needed_units > account.free_units:
             return Shortfall(account, needed_units)
         held[account.name] = hold(account, needed_units)
@@ -119,12 +138,45 @@ def reserve(
         body_digest=request.body_digest,
         owner=request.owner,
         charges=charges,
-        tokens_max=request.tokens_max,
+        steps_max=request.steps_max,
         event=request.event,
         reserved_time_s=now_s,
         lease_expires_s=now_s + request.lease_s,
     )
-    return Admitted(reservation, held)
+    return Admitted(reservation, opened, held)
+
+
+def _opened(
+    request: ReserveRequest, accounts: Balances, *, now_s: float
+) -> dict[AccountName, Account]:
+    if not request.opens:
+        return {}
+    charged = {charge.account for charge in request.charges}
+    for terms in request.opens:
+        found = accounts.get(terms.name)
+        if found is not None and found.terms.order != terms.order:
+            # Opened by somebody else since the charge was computed for these terms.
+            raise Unavailable(
+                f"{terms.name} was opened with another measure meanwhile. Try again.",
+                retry_after_s=0.0,
+            )
+    return {
+        terms.name: open_account(terms, now_s=now_s)
+        for terms in request.opens
+        if terms.name in charged and terms.name not in accounts
+    }
+
+
+def check_open(account: Account) -> None:
+    """Raise AccountClosed for an account that was closed."""
+    if account.closed_time_s is not None:
+        raise AccountClosed(
+            f"{account.name} was closed; nothing new is charged to it.",
+            metadata={
+                "account": account.name,
+                "closed": rfc3339(account.closed_time_s),
+            },
+        )
 
 
 def settled_accounts(
@@ -137,7 +189,7 @@ def settled_accounts(
     """
     return {
         charge.account: settle(
-            renew(_existing(accounts, charge.account), now_s=now_s),
+            renew(existing(accounts, charge.account), now_s=now_s),
             held_units=before.held_units(charge),
             charged_units=after.charged_units(charge),
         )
@@ -152,7 +204,7 @@ def exhausted(
     account = shortfall.account
     renews_s = None if account.lifetime_binds else account.renews_s
     renews = "never" if renews_s is None else rfc3339(renews_s)
-    what = "budget" if account.kind is AccountKind.DATASET else "quota"
+    what = "budget" if account.kind.is_guarantee else "quota"
     return BudgetExhausted(
         f"The {what} {account.name} has {account.free_units} of "
         f"{account.limit_units} units free; this request needs up to "
@@ -171,7 +223,7 @@ def exhausted(
 def _advice(shortfall: Shortfall, renews: str) -> str:
     account = shortfall.account
     if shortfall.needed_units > account.limit_units:
-        return "It exceeds the whole limit: ask for fewer tokens."
+        return "It exceeds the whole limit: ask for fewer tokens or more noise."
     if shortfall.needed_units <= account.free_units + account.reserved_units:
         return (
             "Requests that still run hold the rest: try again when they have ended, "
@@ -182,15 +234,21 @@ def _advice(shortfall: Shortfall, renews: str) -> str:
     return f"It renews at {renews}: wait until then, or ask for fewer tokens."
 
 
-def _existing(accounts: Balances, name: AccountName) -> Account:
+def existing(accounts: Balances, name: AccountName) -> Account:
+    """Return the account; raise AccountUnknown, or BlockUnknown for a block."""
     try:
         return accounts[name]
     except KeyError:
         raise account_unknown(name) from None
 
 
-def account_unknown(name: str) -> AccountUnknown:
-    """Return the error for an account that was never created."""
+def account_unknown(name: str) -> NotFound:
+    """Return the error for an account that was never opened."""
+    if account_kind(name) is AccountKind.BLOCK:
+        return BlockUnknown(
+            f"There is no block {name}. An operator opens each batch first.",
+            metadata={"account": name},
+        )
     return AccountUnknown(
         f"There is no account {name}. Create it, with its limit, first.",
         metadata={"account": name},
@@ -201,6 +259,7 @@ def _is_count(number: int) -> bool:
     return type(number) is int and number >= 1
 
 
+@lru_cache(maxsize=4096)
 def _is_event(event: str) -> bool:
     if len(event.encode()) > EVENT_BYTES_MAX:
         return False
@@ -215,9 +274,9 @@ _RULES: Final[Mapping[str, str]] = {
     "body_digest": "is a SHA-256 digest of 32 bytes",
     "owner": "names an instance and a boot",
     "lease_s": f"is more than 0 and at most {LEASE_S_MAX:.0f} seconds",
-    "tokens_max": "is a whole number of at least 1",
+    "steps_max": "is a whole number of at least 1",
     "charges": f"are 1 to {CHARGES_MAX} different accounts within {UNITS_MAX} units",
-    "units_per_token": "is a whole number of at least 1",
+    "units_per_step": "is a whole number of at least 1",
     "event": f"is a JSON object of at most {EVENT_BYTES_MAX} bytes",
 }
 

@@ -2,8 +2,9 @@
 
 Decides instants only. Refuses to know balances: what a new window does to an account
 is said in `accounts`. Windows begin at local midnight: every day, on Mondays, or on
-the first of the month. Days of 23 and 25 hours are days; where a clock change skips
-midnight, the window begins at the first instant of that date.
+the first of the month; or, without a calendar, when new data arrives. Days of 23 and
+25 hours are days; where a clock change skips midnight, the window begins at the first
+instant of that date.
 """
 
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -23,6 +24,10 @@ class RenewalPolicy(StrEnum):
     DAILY = "daily"
     WEEKLY = "weekly"
     MONTHLY = "monthly"
+    ON_NEW_DATA = "on_new_data"
+
+
+_WITHOUT_CALENDAR = frozenset({RenewalPolicy.NONE, RenewalPolicy.ON_NEW_DATA})
 
 
 def check_zone(zone: str) -> None:
@@ -37,8 +42,8 @@ def check_zone(zone: str) -> None:
 
 
 def window_start_s(policy: RenewalPolicy, zone: str, now_s: float) -> float:
-    """Return when the window that holds `now_s` began; `now_s` itself for NONE."""
-    if policy is RenewalPolicy.NONE:
+    """Return when the window that holds `now_s` began; `now_s` without a calendar."""
+    if policy in _WITHOUT_CALENDAR:
         return now_s
     local = _zone(zone)
     return _midnight_s(_first_date(policy, _date(now_s, local)), local)
@@ -48,9 +53,9 @@ def window_start_s(policy: RenewalPolicy, zone: str, now_s: float) -> float:
 def next_renewal_s(policy: RenewalPolicy, zone: str, now_s: float) -> float | None:
     """Return when the window after the one that holds `now_s` begins.
 
-    Always later than `now_s`; None for an account that never renews.
+    Always later than `now_s`; None for an account that no calendar renews.
     """
-    if policy is RenewalPolicy.NONE:
+    if policy in _WITHOUT_CALENDAR:
         return None
     local = _zone(zone)
     first = _first_date(policy, _date(now_s, local))

@@ -1,17 +1,19 @@
 """A reservation: what a request may cost at most, held until the truth is known.
 
+A *step* is one run of a mechanism: one sampled token, or one published statistic.
+
 Decides which states follow which, and which repetition is the same request. Refuses
 to know balances (`accounts`) and how a charge is computed (`privacy`).
 
                     commit(n)    ┌───────────┐
-                 ┌─────────────► │ COMMITTED │  n tokens charged, the rest freed
+                 ┌─────────────► │ COMMITTED │  n steps charged, the rest freed
     reserve      │               └───────────┘
     ───────► RESERVED ─ release(cause) ► RELEASED   nothing charged
                  │               ┌───────────┐
                  └─────────────► │  EXPIRED  │  everything charged
                    expire        └───────────┘
 
-A hold whose owner vanished expires as spent: nobody can prove that no token was
+A hold whose owner vanished expires as spent: nobody can prove that nothing was
 sampled (privacy.md 2.6). The owner is the fence: only the router process that reserved
 may commit, release or extend. A commit that comes after the lease, but before anybody
 expired the hold, still tells the truth and counts.
@@ -67,42 +69,42 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What every sampled token costs one account."""
+    """What every step costs one account, in the units of its measure."""
 
     account: AccountName
-    units_per_token: int
+    units_per_step: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reservation:
     """A request's hold on one or more accounts, sorted by account name.
 
-    `body_digest` is SHA-256 of the request without its id. `event` is the mechanism
-    and its public parameters as JSON: the cost can be derived from it again.
+    `body_digest` is SHA-256 of the request without its id. `event` is the mechanism of
+    a step and its public parameters as JSON: the cost can be derived from it again.
     """
 
     request_id: RequestId
     body_digest: bytes
     owner: Owner
     charges: tuple[Charge, ...]
-    tokens_max: int
+    steps_max: int
     event: str
     reserved_time_s: float
     lease_expires_s: float
     state: ReservationState = ReservationState.RESERVED
-    tokens_charged: int = 0
+    steps_charged: int = 0
     cause: ReleaseCause | None = None
     settled_time_s: float | None = None
 
     def held_units(self, charge: Charge) -> int:
         """Return what `charge` holds on its account; 0 once settled."""
         if self.state is ReservationState.RESERVED:
-            return charge.units_per_token * self.tokens_max
+            return charge.units_per_step * self.steps_max
         return 0
 
     def charged_units(self, charge: Charge) -> int:
         """Return what `charge` has cost its account; 0 while held."""
-        return charge.units_per_token * self.tokens_charged
+        return charge.units_per_step * self.steps_charged
 
 
 def replay(reservation: Reservation, *, body_digest: bytes) -> Reservation:
@@ -119,27 +121,27 @@ def replay(reservation: Reservation, *, body_digest: bytes) -> Reservation:
 
 
 def commit(
-    reservation: Reservation, *, owner: Owner, tokens: int, now_s: float
+    reservation: Reservation, *, owner: Owner, steps: int, now_s: float
 ) -> Reservation:
-    """Charge the `tokens` that were sampled; the same number twice is one commit.
+    """Charge the `steps` that were taken; the same number twice is one commit.
 
     Nothing sampled is a release, which asks for its cause. Raises NotNow for another
     owner, a settled reservation, or another number than the one committed.
     """
     state = reservation.state
-    if state is ReservationState.COMMITTED and tokens == reservation.tokens_charged:
+    if state is ReservationState.COMMITTED and steps == reservation.steps_charged:
         return reservation
     _check_held(reservation, owner, "committed")
-    if not 1 <= tokens <= reservation.tokens_max:
+    if not 1 <= steps <= reservation.steps_max:
         raise FieldInvalid(
-            f"A commit charges 1 to {reservation.tokens_max} tokens, as reserved. "
-            "Release the reservation if none was sampled.",
-            field="tokens",
+            f"A commit charges 1 to {reservation.steps_max} steps, as reserved. "
+            "Release the reservation if none was taken.",
+            field="steps",
         )
     return replace(
         reservation,
         state=ReservationState.COMMITTED,
-        tokens_charged=tokens,
+        steps_charged=steps,
         settled_time_s=now_s,
     )
 
@@ -179,7 +181,7 @@ def expire(reservation: Reservation, *, now_s: float) -> Reservation:
     return replace(
         reservation,
         state=ReservationState.EXPIRED,
-        tokens_charged=reservation.tokens_max,
+        steps_charged=reservation.steps_max,
         settled_time_s=now_s,
     )
 

@@ -11,7 +11,11 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from federated_router.budget.accounts import Account, AccountName
-from federated_router.budget.entries import Entry, NumberedEntry
+from federated_router.budget.answers import Answer
+from federated_router.budget.chain import ChainedEntry, ChainHead
+from federated_router.budget.checkpoint import Checkpoint
+from federated_router.budget.entries import Entry
+from federated_router.budget.proposal import Proposal
 from federated_router.budget.reservation import Owner, RequestId, Reservation
 from federated_router.kit.errors import FieldInvalid
 
@@ -32,6 +36,16 @@ class ReservationPage:
 
     reservations: tuple[Reservation, ...]
     next_page_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What an account was charged for one event: steps, requests and units."""
+
+    event: str
+    steps: int
+    requests: int
+    units: int
 
 
 class LedgerRows(Protocol):
@@ -77,8 +91,8 @@ class LedgerRows(Protocol):
         """Return holds of earlier boots of the owner's instance, locked."""
         ...
 
-    def account_page(self, *, size: int, token: str) -> AccountPage:
-        """Return the accounts after those of the page that gave `token`."""
+    def account_page(self, *, prefix: str, size: int, token: str) -> AccountPage:
+        """Return accounts whose names begin so, after the page that gave `token`."""
         ...
 
     def reservation_page(
@@ -87,8 +101,68 @@ class LedgerRows(Protocol):
         """Return the account's reservations after those of that page."""
         ...
 
-    def entries(self, *, after: int, count_max: int) -> tuple[NumberedEntry, ...]:
-        """Return journal entries with numbers above `after`, in order."""
+    def head(self) -> ChainHead:
+        """Return the last place of the journal's chain."""
+        ...
+
+    def entries(self, *, after: int, count_max: int) -> tuple[ChainedEntry, ...]:
+        """Return journal entries after that place, in order."""
+        ...
+
+    def insert_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Store a checkpoint of an entry that has none."""
+        ...
+
+    def checkpoints(self, *, after: int, count_max: int) -> tuple[Checkpoint, ...]:
+        """Return checkpoints of entries after that place, in order."""
+        ...
+
+    def last_checkpoint(self) -> Checkpoint | None:
+        """Return the checkpoint of the latest place."""
+        ...
+
+    def proposal(self, name: AccountName) -> Proposal | None:
+        """Return the account's waiting proposal."""
+        ...
+
+    def save_proposal(self, proposal: Proposal) -> None:
+        """Store a proposal in place of the account's earlier one."""
+        ...
+
+    def delete_proposal(self, name: AccountName) -> None:
+        """Forget the account's proposal."""
+        ...
+
+    def insert_answer(self, answer: Answer) -> None:
+        """Store the answer of a request that has none."""
+        ...
+
+    def answer(self, request_id: RequestId, *, now_s: float) -> Answer | None:
+        """Return the request's answer unless it has expired."""
+        ...
+
+    def cached_answer(self, cache_key: bytes, *, now_s: float) -> Answer | None:
+        """Return the newest answer under the key that has not expired."""
+        ...
+
+    def delete_answers(self, *, now_s: float, bytes_max: int, count_max: int) -> int:
+        """Delete expired answers, then the oldest beyond `bytes_max`; return how many.
+
+        At most `count_max` go at once.
+        """
+        ...
+
+    def spending(self, name: AccountName, *, since_s: float) -> tuple[Spending, ...]:
+        """Return what was charged by requests settled since then, by event.
+
+        Requests that still hold are not counted.
+        """
+        ...
+
+    def dearest(
+        self, name: AccountName, *, since_s: float, count_max: int
+    ) -> tuple[Reservation, ...]:
+        """Return the requests settled since then that charged most, dearest first."""
         ...
 
 

@@ -6,21 +6,9 @@ constraints that guard the rules once more below the code.
 
 from typing import Final
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Float,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Table,
-    Text,
-)
+from sqlalchemy import BigInteger, Column, Float, LargeBinary, MetaData, Table, Text
 
 METADATA: Final = MetaData()
-
-# SQLite numbers rows by itself only in a column of exactly this type.
-_NUMBER = BigInteger().with_variant(Integer, "sqlite")
 
 ACCOUNTS: Final = Table(
     "ledger_accounts",
@@ -31,26 +19,32 @@ ACCOUNTS: Final = Table(
     Column("renewal", Text),
     Column("zone", Text),
     Column("lifetime_cap_units", BigInteger),
+    Column("rdp_order", Float(53)),
+    Column("block_scheme", Text),
+    Column("block_count", BigInteger),
+    Column("block_limit_units", BigInteger),
+    Column("block_order", Float(53)),
     Column("window_start_s", Float(53)),
     Column("spent_units", BigInteger),
     Column("reserved_units", BigInteger),
     Column("lifetime_units", BigInteger),
+    Column("closed_time_s", Float(53)),
 )
 
 RESERVATIONS: Final = Table(
     "ledger_reservations",
     METADATA,
-    Column("number", _NUMBER, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
     Column("request_id", Text),
     Column("body_digest", LargeBinary),
     Column("owner_instance", Text),
     Column("owner_boot", Text),
-    Column("tokens_max", BigInteger),
+    Column("steps_max", BigInteger),
     Column("event", Text),
     Column("reserved_time_s", Float(53)),
     Column("lease_expires_s", Float(53)),
     Column("state", Text),
-    Column("tokens_charged", BigInteger),
+    Column("steps_charged", BigInteger),
     Column("cause", Text),
     Column("settled_time_s", Float(53)),
 )
@@ -60,16 +54,60 @@ CHARGES: Final = Table(
     METADATA,
     Column("number", BigInteger, primary_key=True),
     Column("account", Text, primary_key=True),
-    Column("units_per_token", BigInteger),
+    Column("units_per_step", BigInteger),
 )
 
 ENTRIES: Final = Table(
     "ledger_events",
     METADATA,
-    Column("sequence", _NUMBER, primary_key=True),
+    Column("sequence", BigInteger, primary_key=True),
     Column("time_s", Float(53)),
     Column("kind", Text),
     Column("account", Text),
     Column("request_id", Text),
     Column("detail", Text),
+    Column("hash", LargeBinary),
+)
+
+CHAIN: Final = Table(
+    "ledger_chain",
+    METADATA,
+    Column("only_row", BigInteger, primary_key=True),
+    Column("ledger_id", LargeBinary),
+    Column("sequence", BigInteger),
+    Column("hash", LargeBinary),
+    Column("last_reservation", BigInteger),
+)
+
+CHECKPOINTS: Final = Table(
+    "ledger_checkpoints",
+    METADATA,
+    Column("sequence", BigInteger, primary_key=True),
+    Column("ledger_id", LargeBinary),
+    Column("hash", LargeBinary),
+    Column("time_us", BigInteger),
+    Column("public_key", LargeBinary),
+    Column("signature", LargeBinary),
+)
+
+PROPOSALS: Final = Table(
+    "ledger_proposals",
+    METADATA,
+    Column("account", Text, primary_key=True),
+    Column("proposal_id", Text),
+    Column("proposed_by", Text),
+    Column("reason", Text),
+    Column("expires_time_s", Float(53)),
+)
+
+ANSWERS: Final = Table(
+    "ledger_answers",
+    METADATA,
+    Column("number", BigInteger, primary_key=True),
+    Column("request_id", Text),
+    Column("cache_key", LargeBinary),
+    Column("content", LargeBinary),
+    Column("size_bytes", BigInteger),
+    Column("stored_time_s", Float(53)),
+    Column("expires_time_s", Float(53)),
 )

@@ -1,56 +1,64 @@
 """The ledger on SQLite or PostgreSQL.
 
-Decides what is locked and when statements run. Refuses to decide anything about money:
-rows go up to the rules and come back down. A write locks what it reads (SQLite: the
-whole database, by BEGIN IMMEDIATE; PostgreSQL: FOR UPDATE, in order of name, so that
-READ COMMITTED suffices and routers that share an account wait in line). A balance is
-written only if it still is what was read and stays within its limit, whatever the
-code above believes.
+Decides which calls share a transaction, what a failed batch means for its calls, and
+how long anybody waits. Refuses to decide anything about money: rows go up to the rules
+and come back down (`batch`).
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import cache
-from typing import Final, Protocol, Self, TypeVar, TypeVarTuple
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final, Self, TypeVar
 
-from sqlalchemy import Connection, Select, insert
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError
 
-from federated_router.budget import statements
-from federated_router.budget.accounts import UNITS_MAX, Account, AccountName
-from federated_router.budget.entries import Entry, NumberedEntry
-from federated_router.budget.port import LedgerStore
-from federated_router.budget.reservation import Owner, RequestId, Reservation
-from federated_router.budget.rows import (
-    AccountPage,
-    LedgerRows,
-    ReservationPage,
-    reservation_number,
+from federated_router.budget.batch import (
+    BatchObserver,
+    BatchPoint,
+    Call,
+    read,
+    run_batch,
 )
-from federated_router.budget.schema import ACCOUNTS
+from federated_router.budget.calls import NOTHING, Touches
+from federated_router.budget.group_commit import GroupCommit, GroupLimits, Outcome
+from federated_router.budget.port import LedgerStore
+from federated_router.budget.rows import LedgerRows
 from federated_router.kit.clock import Clock
-from federated_router.kit.database import Database, TransactionObserver
+from federated_router.kit.database import Database, TransactionObserver, unavailable
 from federated_router.kit.database_address import Isolation
-from federated_router.kit.errors import Internal
+from federated_router.kit.errors import Internal, StoreUnavailable
+from federated_router.kit.log import get_logger
 
 T = TypeVar("T")
-Columns = TypeVarTuple("Columns")
 MIGRATIONS: Final = "federated_router.budget.migrations"
-
-
-class Lock(Protocol):
-    """How a statement that reads is made to lock what it reads."""
-
-    def __call__(self, statement: Select[*Columns]) -> Select[*Columns]:
-        """Return the statement, locking or not."""
-        ...
+# Every statement looks rows up by key. The planner of PostgreSQL reads whole tables
+# where it believes them small, and keeps to that plan while they grow.
+BY_INDEX: Final = {
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+}
+log = get_logger("ledger")
 
 
 class SqlLedgerStore(LedgerStore):
     """A ledger that outlives the process; several processes may share it."""
 
-    def __init__(self, *, database: Database, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        limits: GroupLimits,
+        observe: TransactionObserver | None = None,
+        observe_batch: BatchObserver | None = None,
+    ) -> None:
         super().__init__(clock=clock)
         self._database = database
+        self._observe = observe
+        self._observe_batch = observe_batch or _ignore
+        self._writes: GroupCommit[Call] = GroupCommit(self._run, limits)
 
     @classmethod
     async def open(
@@ -59,200 +67,101 @@ class SqlLedgerStore(LedgerStore):
         *,
         clock: Clock,
         timeout_s: float = 5.0,
+        queue_max: int = 4096,
+        batch_max: int = 128,
         observe: TransactionObserver | None = None,
+        observe_batch: BatchObserver | None = None,
     ) -> Self:
-        """Create or upgrade the ledger at `url`; errors as `Database.open`."""
+        """Create or upgrade the ledger at `url`; errors as `Database.open`.
+
+        `timeout_s` bounds each call, its wait for others included. `queue_max` calls
+        may wait, and `batch_max` share a transaction.
+        """
         database = await Database.open(
             url,
             migrations=MIGRATIONS,
             timeout_s=timeout_s,
             isolation=Isolation.READ_COMMITTED,
+            server_settings=BY_INDEX,
             observe=observe,
         )
-        return cls(database=database, clock=clock)
+        return cls(
+            database=database,
+            clock=clock,
+            limits=GroupLimits(
+                queue_max=queue_max, batch_max=batch_max, timeout_s=timeout_s
+            ),
+            observe=observe,
+            observe_batch=observe_batch,
+        )
 
     async def close(self) -> None:
-        """Close every connection, after the transaction that runs."""
+        """Close every connection, after what was asked has run."""
+        await self._writes.close()
         await self._database.close()
 
-    async def _write(self, name: str, work: Callable[[LedgerRows], T]) -> T:
-        def run(connection: Connection) -> T:
-            return work(SqlLedgerRows(connection, lock=_for_update))
-
+    async def _write(
+        self, name: str, work: Callable[[LedgerRows], T], touches: Touches = NOTHING
+    ) -> T:
+        began_s = time.perf_counter()
         try:
-            return await self._database.write(name, run)
-        except IntegrityError:
-            # Another process took the same id meanwhile. Now its row can be seen, and
-            # the rules have an answer for it.
-            return await self._write_again(name, run)
-
-    async def _write_again(self, name: str, run: Callable[[Connection], T]) -> T:
-        try:
-            return await self._database.write(name, run)
-        except IntegrityError as error:
-            raise Internal("The ledger refused a change that its rules allow.") from (
-                error
-            )
+            answer: T = await self._writes.submit(Call(name, work, touches))
+        except TimeoutError as error:
+            raise unavailable(name, error) from error
+        finally:
+            if self._observe is not None:
+                self._observe(name, time.perf_counter() - began_s)
+        return answer
 
     async def _read(self, name: str, work: Callable[[LedgerRows], T]) -> T:
         async with self._database.read(name) as connection:
-            return await connection.run_sync(
-                lambda inner: work(SqlLedgerRows(inner, lock=_no_lock))
-            )
+            return await connection.run_sync(read, work)
 
+    async def _run(self, calls: Sequence[Call]) -> Sequence[Outcome]:
+        """Run a batch; where the database refuses what it writes, each call alone."""
+        try:
+            return await self._transaction(calls)
+        except StoreUnavailable as error:
+            if not isinstance(error.__cause__, DataError):
+                return [Outcome(error=_told_to(call, error)) for call in calls]
+        except Exception as error:  # noqa: BLE001 - whatever one of them cannot write.
+            log.warning("batch refused", calls=len(calls), error=type(error).__name__)
+        return [await self._alone(call) for call in calls]
 
-class SqlLedgerRows:
-    """Rows of the ledger's tables, inside the transaction of `connection`."""
+    async def _alone(self, call: Call) -> Outcome:
+        try:
+            (outcome,) = await self._transaction([call])
+        except StoreUnavailable as error:
+            refused = isinstance(error.__cause__, DataError)
+            return Outcome(error=_refused(error) if refused else _told_to(call, error))
+        except Exception as error:  # noqa: BLE001 - as above, and now its own.
+            return Outcome(error=_refused(error))
+        return outcome
 
-    def __init__(self, connection: Connection, *, lock: Lock) -> None:
-        self._connection = connection
-        self._lock = lock
-
-    def accounts(self, names: Iterable[AccountName]) -> Mapping[AccountName, Account]:
-        """Return those of the accounts that exist, locked in order of name."""
-        rows = self._connection.execute(
-            self._lock(statements.ACCOUNTS_BY_NAME), {"names": sorted(names)}
+    async def _transaction(self, calls: Sequence[Call]) -> Sequence[Outcome]:
+        outcomes = await self._database.write(
+            "ledger.batch", partial(run_batch, calls=calls, observe=self._observe_batch)
         )
-        found = map(statements.account_of, rows)
-        return {account.name: account for account in found}
-
-    def insert_account(self, account: Account) -> None:
-        """Store an account whose name is free."""
-        self._connection.execute(insert(ACCOUNTS), statements.account_values(account))
-
-    def save_account(self, before: Account, after: Account) -> None:
-        """Replace the balance that was read; raise Internal if it is not there."""
-        saved = self._connection.execute(
-            statements.SAVE_ACCOUNT,
-            {
-                "of": before.name,
-                "spent_before": before.spent_units,
-                "reserved_before": before.reserved_units,
-                "lifetime_before": before.lifetime_units,
-                **statements.balance_values(after),
-            },
-        )
-        if saved.rowcount != 1:
-            raise Internal("A balance moved under its lock, or would pass its limit.")
-
-    def reservation(self, request_id: RequestId) -> Reservation | None:
-        """Return the reservation of this request, locked."""
-        rows = self._connection.execute(
-            self._lock(statements.RESERVATION_BY_REQUEST), {"request_id": request_id}
-        )
-        found = [reservation for _, reservation in statements.reservations_of(rows)]
-        return found[0] if found else None
-
-    def insert_reservation(self, reservation: Reservation) -> None:
-        """Store a reservation and its charges."""
-        number = self._connection.execute(
-            statements.INSERT_RESERVATION, statements.reservation_values(reservation)
-        ).scalar_one()
-        self._connection.execute(
-            statements.INSERT_CHARGES,
-            [
-                {
-                    "number": number,
-                    "account": charge.account,
-                    "units_per_token": charge.units_per_token,
-                }
-                for charge in reservation.charges
-            ],
-        )
-
-    def save_reservation(self, reservation: Reservation) -> None:
-        """Replace a hold by what it became; raise Internal if it was settled."""
-        saved = self._connection.execute(
-            statements.SAVE_RESERVATION,
-            {
-                "of": reservation.request_id,
-                **statements.outcome_values(reservation),
-            },
-        )
-        if saved.rowcount != 1:
-            raise Internal("A reservation was settled under its lock.")
-
-    def append(self, entry: Entry) -> None:
-        """Add an entry at the end of the journal."""
-        self._connection.execute(
-            statements.INSERT_ENTRY, statements.entry_values(entry)
-        )
-
-    def holders(self, name: AccountName, *, count_max: int) -> tuple[RequestId, ...]:
-        """Return the requests that hold a part of the account, oldest first."""
-        rows = self._connection.execute(
-            statements.HOLDERS, {"name": name, "count_max": count_max}
-        )
-        return tuple(rows.scalars())
-
-    def due(self, now_s: float, *, count_max: int) -> tuple[Reservation, ...]:
-        """Return holds whose lease ended by `now_s`, oldest first, locked."""
-        rows = self._connection.execute(
-            self._lock(statements.DUE), {"now_s": now_s, "count_max": count_max}
-        )
-        return self._numbered(list(rows.scalars()))
-
-    def orphans(self, owner: Owner, *, count_max: int) -> tuple[Reservation, ...]:
-        """Return holds of earlier boots of the owner's instance, locked."""
-        rows = self._connection.execute(
-            self._lock(statements.ORPHANS),
-            {
-                "instance": owner.instance,
-                "boot": owner.boot,
-                "count_max": count_max,
-            },
-        )
-        return self._numbered(list(rows.scalars()))
-
-    def account_page(self, *, size: int, token: str) -> AccountPage:
-        """Return the accounts after those of the page that gave `token`."""
-        rows = self._connection.execute(
-            statements.ACCOUNT_PAGE, {"token": token, "count_max": size + 1}
-        )
-        found = tuple(map(statements.account_of, rows))
-        more = len(found) > size
-        return AccountPage(found[:size], found[size - 1].name if more else "")
-
-    def reservation_page(
-        self, name: AccountName, *, size: int, token: str
-    ) -> ReservationPage:
-        """Return the account's reservations after those of that page, newest first."""
-        before = reservation_number(token)
-        rows = self._connection.execute(
-            statements.NUMBERS_OF_ACCOUNT,
-            {
-                "name": name,
-                "before": UNITS_MAX if before is None else before,
-                "count_max": size + 1,
-            },
-        )
-        numbers: list[int] = list(rows.scalars())
-        more = len(numbers) > size
-        return ReservationPage(
-            self._numbered(numbers[:size])[::-1],
-            str(numbers[size - 1]) if more else "",
-        )
-
-    def entries(self, *, after: int, count_max: int) -> tuple[NumberedEntry, ...]:
-        """Return journal entries with numbers above `after`, in order."""
-        rows = self._connection.execute(
-            statements.ENTRIES_AFTER, {"after": after, "count_max": count_max}
-        )
-        return tuple(map(statements.entry_of, rows))
-
-    def _numbered(self, numbers: list[int]) -> tuple[Reservation, ...]:
-        rows = self._connection.execute(
-            statements.RESERVATIONS_BY_NUMBER, {"numbers": numbers}
-        )
-        found = statements.reservations_of(rows)
-        return tuple(reservation for _, reservation in found)
+        self._observe_batch(BatchPoint.AFTER_COMMIT)
+        return outcomes
 
 
-@cache
-def _for_update(statement: Select[*Columns]) -> Select[*Columns]:
-    # SQLite has no such clause and is sent none: its writer holds the whole database.
-    return statement.with_for_update()
+def _refused(cause: Exception) -> Internal:
+    error = Internal("The ledger refused a change that its rules allow.")
+    error.__cause__ = cause
+    return error
 
 
-def _no_lock(statement: Select[*Columns]) -> Select[*Columns]:
-    return statement
+def _told_to(call: Call, cause: StoreUnavailable) -> StoreUnavailable:
+    """Return the failure of the batch as one call is told it."""
+    error = StoreUnavailable(
+        cause.message,
+        metadata={**cause.metadata, "transaction": call.name},
+        retry_after_s=cause.retry_after_s,
+    )
+    error.__cause__ = cause
+    return error
+
+
+def _ignore(point: BatchPoint) -> None:
+    del point

@@ -10,14 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from federated_router.budget import entries, ledger
-from federated_router.budget.accounts import (
-    Account,
-    AccountName,
-    AccountTerms,
-    open_account,
-    renew,
-)
+from federated_router.budget import account_transactions, entries, ledger
+from federated_router.budget.accounts import Account, AccountName, renew
+from federated_router.budget.answers import Answer
 from federated_router.budget.ledger import ReserveRequest, Shortfall
 from federated_router.budget.reservation import (
     Owner,
@@ -27,7 +22,7 @@ from federated_router.budget.reservation import (
     replay,
 )
 from federated_router.budget.rows import AccountPage, LedgerRows
-from federated_router.kit.errors import AccountExists, NotFound
+from federated_router.kit.errors import NotFound
 
 
 class ReserveOutcome(Enum):
@@ -49,37 +44,23 @@ class ReserveAnswer:
     outcome: ReserveOutcome
 
 
-def create_account(rows: LedgerRows, terms: AccountTerms, *, now_s: float) -> Account:
-    """Open the account; return the existing one where its terms are the same."""
-    account = open_account(terms, now_s=now_s)
-    existing = rows.accounts([terms.name]).get(terms.name)
-    if existing is None:
-        rows.insert_account(account)
-        rows.append(entries.account_created(account, now_s=now_s))
-        return account
-    if existing.terms != terms:
-        raise AccountExists(
-            f"{terms.name} exists with other terms. Read them, or choose another id.",
-            metadata={"account": terms.name},
-        )
-    return renew(existing, now_s=now_s)
-
-
 def reserve(
     rows: LedgerRows, request: ReserveRequest, *, now_s: float
 ) -> ReserveAnswer:
     """Hold the worst case on all accounts of the request, or raise and hold none."""
-    existing = rows.reservation(request.request_id)
-    if existing is not None:
-        same = replay(existing, body_digest=request.body_digest)
+    earlier = rows.reservation(request.request_id)
+    if earlier is not None:
+        same = replay(earlier, body_digest=request.body_digest)
         return ReserveAnswer(same, ReserveOutcome.REPLAYED)
     before = rows.accounts(charge.account for charge in request.charges)
     decision = ledger.reserve(request, before, now_s=now_s)
     if isinstance(decision, Shortfall):
         held_by = rows.holders(decision.account.name, count_max=ledger.HELD_BY_MAX)
         raise ledger.exhausted(decision, held_by=held_by)
+    for name in sorted(decision.opened):
+        account_transactions.insert(rows, decision.opened[name], now_s=now_s)
     rows.insert_reservation(decision.reservation)
-    _save_accounts(rows, before, decision.accounts, now_s=now_s)
+    _save_accounts(rows, {**before, **decision.opened}, decision.accounts, now_s=now_s)
     rows.append(entries.transition(decision.reservation, now_s=now_s))
     return ReserveAnswer(decision.reservation, ReserveOutcome.OPENED)
 
@@ -90,10 +71,16 @@ def settle(
     decide: Callable[[Reservation], Reservation],
     *,
     now_s: float,
+    answer: Answer | None = None,
 ) -> Reservation:
-    """Move a reservation to where `decide` says, and its accounts with it."""
+    """Move a reservation to where `decide` says, and its accounts with it.
+
+    `answer` is kept with the move, unless nothing moved.
+    """
     before = reservation(rows, request_id)
     after = decide(before)
+    if after != before and answer is not None:
+        rows.insert_answer(answer)
     _apply(rows, before, after, now_s=now_s)
     return after
 
@@ -112,17 +99,14 @@ def settle_orphans(
 
 def account(rows: LedgerRows, name: AccountName, *, now_s: float) -> Account:
     """Return the balance in the window that holds `now_s`."""
-    existing = rows.accounts([name]).get(name)
-    if existing is None:
-        raise ledger.account_unknown(name)
-    return renew(existing, now_s=now_s)
+    return renew(ledger.existing(rows.accounts([name]), name), now_s=now_s)
 
 
 def account_page(
-    rows: LedgerRows, *, size: int, token: str, now_s: float
+    rows: LedgerRows, *, prefix: str, size: int, token: str, now_s: float
 ) -> AccountPage:
     """Return a page of balances in the window that holds `now_s`."""
-    page = rows.account_page(size=size, token=token)
+    page = rows.account_page(prefix=prefix, size=size, token=token)
     renewed = tuple(renew(account, now_s=now_s) for account in page.accounts)
     return replace(page, accounts=renewed)
 

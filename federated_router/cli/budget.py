@@ -1,14 +1,50 @@
 """`budget`: what is spent, held and free, and what a request would cost."""
 
+from enum import StrEnum
 from typing import Annotated
 
+import grpc
 import typer
-from google.protobuf.json_format import MessageToDict
 
 from federated_router.api.v1 import budget_pb2 as pb
 from federated_router.api.v1 import budget_pb2_grpc as pb_grpc
 from federated_router.api.v1 import inference_pb2 as inference
-from federated_router.cli.screen import bar, out, print_json, table
+from federated_router.cli import (
+    backup,
+    budget_changes,
+    budget_grant,
+    budget_renewal,
+    budget_report,
+)
+from federated_router.cli.budget_calls import (
+    Accounts,
+    Search,
+    find_accounts,
+    find_holds,
+    get_account,
+)
+from federated_router.cli.budget_screen import show_account
+from federated_router.cli.budget_text import (
+    ACCOUNT_COLUMNS,
+    LEGEND,
+    PRICE_COLUMNS,
+    RESERVATION_COLUMNS,
+    account_name,
+    account_row,
+    counted,
+    dataset_name,
+    policy_name,
+    price_row,
+    price_verdict,
+    reservation_row,
+)
+from federated_router.cli.screen import (
+    message_content,
+    out,
+    print_json,
+    print_message,
+    table,
+)
 from federated_router.cli.session import (
     CALL_TIMEOUT_S,
     DEFAULT_UP_FILE,
@@ -21,55 +57,79 @@ from federated_router.kit.identity import Role
 app = typer.Typer(help="Privacy budgets.", no_args_is_help=True)
 
 
+class Kind(StrEnum):
+    """Kinds of accounts, as in their names."""
+
+    DATASET = "dataset"
+    BLOCK = "block"
+    DEPARTMENT = "department"
+    USER = "user"
+
+
 @app.command("list")
 def list_accounts(
-    federation: UpFile = DEFAULT_UP_FILE, *, as_json: AsJson = False
+    federation: UpFile = DEFAULT_UP_FILE,
+    *,
+    kind: Annotated[Kind | None, typer.Option(help="Only this kind.")] = None,
+    prefix: Annotated[
+        str, typer.Option(help="Only names that begin so; accounts/ may be left out.")
+    ] = "",
+    blocks: Annotated[
+        bool, typer.Option("--blocks", help="List blocks too, instead of their number.")
+    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List every account with what is spent (#), held (=) and free (.)."""
-    response = ask(
-        federation,
-        Role.ROUTER,
-        lambda channel: pb_grpc.BudgetServiceStub(channel).ListAccounts(
-            pb.ListAccountsRequest(page_size=1000), timeout=CALL_TIMEOUT_S
-        ),
+    search = Search.of(
+        kind=None if kind is None else kind.value,
+        prefix=account_name(prefix) if prefix else "",
+        blocks=blocks,
     )
+    found = ask(federation, Role.ROUTER, lambda channel: find_accounts(channel, search))
     if as_json:
-        print_json(MessageToDict(response))
+        print_json(
+            {
+                "accounts": [message_content(one) for one in found.accounts],
+                "hiddenBlocks": found.hidden,
+                "hasMore": found.has_more,
+            }
+        )
         return
-    table(
-        ("account", "spent # held = free .", "epsilon", "of", "delta", "renews"),
-        [account_row(account) for account in response.accounts],
-    )
+    show_accounts(found)
 
 
 @app.command()
-def create(
-    name: Annotated[
-        str, typer.Argument(help="accounts/dataset-ID or accounts/user-ID")
-    ],
-    epsilon: Annotated[float, typer.Option(min=0.0)],
-    *,
-    delta: Annotated[float, typer.Option(min=0.0, max=1.0)] = 1e-6,
-    renewal: Annotated[str, typer.Option(help="none, daily, weekly, monthly")] = "none",
+def show(
+    name: Annotated[str, typer.Argument(help="accounts/ID; accounts/ may be left out")],
     federation: UpFile = DEFAULT_UP_FILE,
+    *,
+    as_json: AsJson = False,
 ) -> None:
-    """Create an account; the same one again changes nothing."""
-    kind = "KIND_DATASET" if name.startswith("accounts/dataset-") else "KIND_USER"
-    account = pb.Account(
-        name=name,
-        kind=kind,
-        epsilon=epsilon,
-        delta=delta,
-        renewal=f"RENEWAL_{renewal.upper()}",
-    )
-    response = ask(
-        federation,
-        Role.ROUTER,
-        lambda channel: pb_grpc.BudgetServiceStub(channel).CreateAccount(
-            pb.CreateAccountRequest(account=account), timeout=CALL_TIMEOUT_S
-        ),
-    )
-    out.print(f"{response.account.name}: {response.account.limit_units:,} units")
+    """Show one account: balance, meaning, renewal, and the requests that hold now."""
+
+    async def read(
+        channel: grpc.aio.Channel,
+    ) -> tuple[pb.Account, tuple[pb.Reservation, ...]]:
+        account = await get_account(channel, account_name(name))
+        return account, await find_holds(channel, account)
+
+    account, holds = ask(federation, Role.ROUTER, read)
+    if as_json:
+        print_json(
+            {
+                "account": message_content(account),
+                "holds": [message_content(one) for one in holds],
+            }
+        )
+        return
+    show_account(account)
+    if holds:
+        out.print("\nRequests that hold now:", style="bold")
+        table(
+            RESERVATION_COLUMNS,
+            [reservation_row(one, of_units=account.limit_units) for one in holds],
+            indent=2,
+        )
 
 
 @app.command()
@@ -77,48 +137,78 @@ def price(
     dataset: Annotated[str, typer.Argument(help="datasets/ID")],
     policy: Annotated[str, typer.Argument(help="policies/ID")],
     *,
+    record: Annotated[
+        list[str] | None,
+        typer.Option(help="A record that would be read, by its public id; repeat."),
+    ] = None,
+    batch: Annotated[
+        str, typer.Option(help="The batch that the records came with.")
+    ] = "",
+    tokens: Annotated[
+        int, typer.Option(min=0, help="Most tokens; 0 is the policy's own limit.")
+    ] = 0,
     retrieved: Annotated[
         bool, typer.Option(help="Records chosen by content instead of by id.")
+    ] = False,
+    as_client: Annotated[
+        bool,
+        typer.Option("--as-client", help="Ask as the client, whose quotas count too."),
     ] = False,
     federation: UpFile = DEFAULT_UP_FILE,
     as_json: AsJson = False,
 ) -> None:
-    """Tell what a private request may cost at most, without making one."""
-    selection = (
-        inference.SELECTION_RETRIEVED if retrieved else inference.SELECTION_BY_ID
+    """Tell what a private request may cost each account at most, without making one."""
+    request = pb.PriceEventRequest(
+        dataset=dataset_name(dataset),
+        policy=policy_name(policy),
+        selection=(
+            inference.SELECTION_RETRIEVED if retrieved else inference.SELECTION_BY_ID
+        ),
+        tokens_max=tokens,
+        records=_records(record or [], batch),
     )
-    request = pb.PriceEventRequest(dataset=dataset, policy=policy, selection=selection)
     response = ask(
         federation,
         Role.ROUTER,
         lambda channel: pb_grpc.BudgetServiceStub(channel).PriceEvent(
             request, timeout=CALL_TIMEOUT_S
         ),
+        caller=(lambda known: known.client) if as_client else None,
     )
     if as_json:
-        print_json(MessageToDict(response))
+        print_message(response)
         return
-    table(
-        ("", "units"),
-        [
-            ("one token", response.token_charge_units),
-            ("at most", response.worst_case_units),
-            ("free", response.free_units),
-        ],
-    )
-    out.print(f"At most epsilon {response.worst_case_epsilon:.3f} for one request.")
+    table(PRICE_COLUMNS, [price_row(one) for one in response.accounts])
+    out.print(f"\n{price_verdict(response, as_client=as_client)}", markup=False)
 
 
-def account_row(account: pb.Account) -> tuple[object, ...]:
-    """Return one account as a row of a table."""
-    renews = (
-        account.renew_time.ToDatetime().date() if account.renew_time.seconds else "-"
-    )
-    return (
-        account.name,
-        bar(account.spent_units, account.held_units, account.limit_units),
-        account.spent_epsilon,
-        account.epsilon,
-        f"{account.delta:g}",
-        renews,
-    )
+app.command()(budget_report.report)
+app.command()(budget_grant.grant)
+app.command()(budget_renewal.renew)
+app.command("open-block")(budget_changes.open_block)
+app.command("close")(budget_changes.close_account)
+app.command("backup")(backup.backup_ledger)
+app.command("restore")(backup.restore_ledger)
+
+
+def _records(ids: list[str], batch: str) -> list[pb.RecordReference]:
+    """Return the records by their public names; a batch alone stands for all of it."""
+    if batch and not ids:
+        return [pb.RecordReference(batch=batch)]
+    return [pb.RecordReference(id=one, batch=batch) for one in ids]
+
+
+def show_accounts(found: Accounts) -> None:
+    """Print a table of accounts, what their limits promise, and what is left out."""
+    table(ACCOUNT_COLUMNS, [account_row(account) for account in found.accounts])
+    if not found.accounts:
+        out.print("There is no such account.")
+    out.print()
+    for line in LEGEND:
+        out.print(line, markup=False)
+    if found.hidden:
+        least = "at least " if found.has_more else ""
+        blocks = counted(found.hidden, "block")
+        out.print(f"{least}{blocks} not listed; --blocks lists them.")
+    if found.has_more:
+        out.print("There are more accounts than this; narrow with --kind or --prefix.")

@@ -31,6 +31,8 @@ from federated_router.kit.identity import Identity, Role
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 15.0
 HOSTS = ("localhost", "127.0.0.1")
+SECOND_OPERATOR = "operator-2"
+"""Approves what `operator` proposes, where two people must agree."""
 Say = Callable[[str], None]
 
 
@@ -141,6 +143,10 @@ class LocalFederation:
                 "cert": str(pki / "operator.crt"),
                 "key": str(pki / "operator.key"),
             },
+            "second_operator": {
+                "cert": str(pki / f"{SECOND_OPERATOR}.crt"),
+                "key": str(pki / f"{SECOND_OPERATOR}.key"),
+            },
             "logs": str(self.layout.directory / "logs"),
         }
 
@@ -175,7 +181,11 @@ def issue_local(
 ) -> dict[str, IdentityFiles]:
     """Make the authority and every certificate of a local federation."""
     authority = Authority.open(directory, trust_domain=TRUST_DOMAIN)
-    people = [(Role.CLIENT, "alice"), (Role.OPERATOR, "operator")]
+    people = [
+        (Role.CLIENT, "alice"),
+        (Role.OPERATOR, "operator"),
+        (Role.OPERATOR, SECOND_OPERATOR),
+    ]
     return {
         peer_id: authority.issue(
             Identity(role=role, id=peer_id, trust_domain=TRUST_DOMAIN),

@@ -93,6 +93,10 @@ class Layout:
         """Return a daemon's folder of state."""
         return self.directory / "state" / name
 
+    def audit_key(self, router: str) -> Path:
+        """Return the key with which a router signs its audit log."""
+        return self.state(router) / "audit-key.pem"
+
     def ready(self, name: str) -> Path:
         """Return the file that a daemon writes once it serves."""
         return self.directory / "run" / f"{name}.ready"
@@ -141,6 +145,7 @@ lease_s = 3.0
 
 [budget]
 url = {_text(f"sqlite+aiosqlite:///{layout.state(name) / 'ledger.sqlite'}")}
+audit_key = {_text(layout.audit_key(name))}
 """
         + POLICIES
         + member_toml(layout, name, coordinator)

@@ -2,17 +2,20 @@
 
 import os
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import grpc
 import typer
 
-from federated_router.cli import budget, local, node, pki, rounds, route
+from federated_router.cli import audit, budget, local, node, pki, rounds, route
+from federated_router.cli.budget_plot import PlotFailed
 from federated_router.cli.connection import NotRunning
 from federated_router.cli.demo.script import run_demo
 from federated_router.cli.local_federation import DaemonFailed
 from federated_router.cli.models import ModelsFailed
+from federated_router.cli.refusal import error_lines
 from federated_router.cli.screen import err
 from federated_router.kit.errors import FederationError
 from federated_router.kit.grpc_errors import translate
@@ -27,6 +30,7 @@ app = typer.Typer(
 app.add_typer(local.app, name="local")
 app.add_typer(pki.app, name="pki")
 app.add_typer(budget.app, name="budget")
+app.add_typer(audit.app, name="audit")
 app.add_typer(node.app, name="node")
 app.add_typer(route.app, name="route")
 app.add_typer(rounds.app, name="round")
@@ -65,7 +69,7 @@ def main() -> None:
     """Run the command; say errors in one line each."""
     try:
         app()
-    except (NotRunning, DaemonFailed, ModelsFailed) as error:
+    except (NotRunning, DaemonFailed, ModelsFailed, PlotFailed) as error:
         err.print(str(error), markup=False)
         sys.exit(1)
     except grpc.aio.AioRpcError as error:
@@ -78,6 +82,5 @@ def main() -> None:
 
 def say_error(error: FederationError) -> None:
     """Print reason, message and facts of an error."""
-    err.print(f"{error.reason}: {error.message}", markup=False)
-    for key, value in sorted(error.metadata.items()):
-        err.print(f"  {key}: {value}", markup=False)
+    for line in error_lines(error, now=datetime.now(tz=UTC)):
+        err.print(line, markup=False)

@@ -11,7 +11,7 @@ from pydantic import Field
 from federated_router.federation.backoff import Backoff
 from federated_router.federation.verification import Floor
 from federated_router.kit.config import Settings
-from federated_router.privacy.event import SHARE_SIGMA_MIN
+from federated_router.privacy.step import SHARE_SIGMA_MIN
 
 _DAY_S = 86_400.0
 

@@ -14,7 +14,7 @@ conflicting with themselves.
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -74,6 +74,7 @@ class Database:
         timeout_s: float = 5.0,
         readers_max: int = 4,
         isolation: Isolation = Isolation.REPEATABLE_READ,
+        server_settings: Mapping[str, str] | None = None,
         observe: TransactionObserver | None = None,
     ) -> Self:
         """Create or upgrade the schema, then return the open database.
@@ -84,7 +85,12 @@ class Database:
         Raises FieldInvalid for another kind of address, StoreUnavailable for a
         database that does not answer or that newer code has written.
         """
-        address = DatabaseAddress.parse(url, timeout_s=timeout_s, isolation=isolation)
+        address = DatabaseAddress.parse(
+            url,
+            timeout_s=timeout_s,
+            isolation=isolation,
+            server_settings=server_settings,
+        )
         await asyncio.to_thread(_upgrade, address, _directory(migrations))
         return cls(
             thread=DatabaseWriter(address.blocking()),
@@ -165,11 +171,11 @@ class Database:
         except IntegrityError:
             raise
         except SQLAlchemyError as error:
-            raise _unavailable(name, error) from error
+            raise unavailable(name, error) from error
         except TimeoutError as error:
             if not deadline.expired():
                 raise
-            raise _unavailable(name, error) from error
+            raise unavailable(name, error) from error
         finally:
             if self._observe is not None:
                 self._observe(name, time.perf_counter() - started_s)
@@ -187,17 +193,17 @@ def _upgrade(address: DatabaseAddress, directory: Path) -> None:
     try:
         address.make_private_file()
     except OSError as error:
-        raise _unavailable("create", error) from error
+        raise unavailable("create", error) from error
     engine = address.blocking()
     try:
         migrate(engine, directory)
     except SQLAlchemyError as error:
-        raise _unavailable("migrate", error) from error
+        raise unavailable("migrate", error) from error
     finally:
         engine.dispose()
 
 
-def _unavailable(name: str, error: Exception) -> StoreUnavailable:
+def unavailable(name: str, error: Exception) -> StoreUnavailable:
     """Log what the database said, and return the error that tells nothing of it.
 
     The driver's text may quote a row, so only its class and code are logged, and its

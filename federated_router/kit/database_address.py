@@ -7,7 +7,8 @@ owner only. Refuses to know who uses the connection.
 
 import math
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, Self
@@ -45,6 +46,7 @@ class DatabaseAddress:
     url: URL
     timeout_s: float
     isolation: Isolation = Isolation.REPEATABLE_READ
+    server_settings: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def parse(
@@ -53,10 +55,12 @@ class DatabaseAddress:
         *,
         timeout_s: float,
         isolation: Isolation = Isolation.REPEATABLE_READ,
+        server_settings: Mapping[str, str] | None = None,
     ) -> Self:
         """Return the address; raise FieldInvalid for another kind of database.
 
         SQLite in memory is refused: the reader and the writer are two connections.
+        `server_settings` are run-time parameters of PostgreSQL; SQLite has none.
         """
         try:
             address = make_url(url)
@@ -69,7 +73,12 @@ class DatabaseAddress:
                 "postgresql+psycopg://user@host/database.",
                 field="store.url",
             )
-        return cls(url=address, timeout_s=timeout_s, isolation=isolation)
+        return cls(
+            url=address,
+            timeout_s=timeout_s,
+            isolation=isolation,
+            server_settings=server_settings or {},
+        )
 
     @property
     def on_sqlite(self) -> bool:
@@ -150,13 +159,16 @@ class DatabaseAddress:
     def _server_limits(self) -> dict[str, str | int]:
         """Return libpq parameters that end every wait, also for a silent server."""
         limit_ms = math.ceil(self.timeout_s * 1000)
+        settings = {
+            "statement_timeout": limit_ms,
+            "lock_timeout": limit_ms,
+            "idle_in_transaction_session_timeout": 2 * limit_ms,
+            **self.server_settings,
+        }
         return {
             "connect_timeout": max(_CONNECT_TIMEOUT_S_MIN, math.ceil(self.timeout_s)),
             "tcp_user_timeout": limit_ms,
-            "options": (
-                f"-c statement_timeout={limit_ms} -c lock_timeout={limit_ms} "
-                f"-c idle_in_transaction_session_timeout={2 * limit_ms}"
-            ),
+            "options": " ".join(f"-c {name}={one}" for name, one in settings.items()),
         }
 
     def _prepare_sqlite(self, engine: Engine, *, begin: str, query_only: str) -> None:

@@ -16,10 +16,11 @@ T = TypeVar("T")
 
 
 class DatabaseWriter:
-    """One thread with one connection."""
+    """One thread with one connection, which it keeps until a transaction fails."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._connection: Connection | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="database-writer")
 
     def submit(self, work: Callable[[Connection], T]) -> asyncio.Future[T]:
@@ -34,8 +35,22 @@ class DatabaseWriter:
     async def close(self) -> None:
         """Wait for what was submitted, then close connection and thread."""
         await asyncio.to_thread(self._thread.shutdown)
+        self._let_go()
         self._engine.dispose()
 
     def _run(self, work: Callable[[Connection], T]) -> T:
-        with self._engine.begin() as connection:
-            return work(connection)
+        # Kept from one transaction to the next: to fetch it costs as much as to begin.
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        try:
+            with self._connection.begin():
+                return work(self._connection)
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _let_go(self) -> None:
+        """Give the connection back to the pool, which checks what state it is in."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()

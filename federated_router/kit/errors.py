@@ -7,15 +7,16 @@
     │   └── ChargeMismatch
     ├── NotFound              name something that exists
     │   ├── ModelUnknown  DatasetUnknown  PolicyUnknown  NodeUnknown
-    │   └── AccountUnknown  RoundUnknown  PriorsUnknown
+    │   ├── AccountUnknown  RoundUnknown  PriorsUnknown
+    │   └── BlockUnknown  ProposalUnknown
     ├── Conflict              choose another id, or fetch what is there
     │   └── AccountExists  RequestIdReused  RequestAlreadyServed  ShareConflict
     ├── NotIdentified         present a certificate of this federation
     ├── NotAllowed            ask for another role
-    │   └── RoleNotAllowed  SignatureInvalid  NotOnRoster
+    │   └── RoleNotAllowed  SignatureInvalid  NotOnRoster  SecondPersonNeeded
     ├── NotNow                change the state first; retrying alone does not help
     │   ├── BudgetExhausted  RoundStateWrong  RosterTooSmall  RosterMismatch
-    │   └── HeadroomExceeded  PrivateNotOffered
+    │   └── HeadroomExceeded  PrivateNotOffered  AccountClosed
     ├── LimitReached          slow down, then retry
     │   └── QueueFull
     ├── Unavailable           retry later, or elsewhere
@@ -160,6 +161,18 @@ class PriorsUnknown(NotFound):
     reason = "PRIORS_UNKNOWN"
 
 
+class BlockUnknown(NotFound):
+    """No operator has opened this block of the data set."""
+
+    reason = "BLOCK_UNKNOWN"
+
+
+class ProposalUnknown(NotFound):
+    """No such proposal waits for approval."""
+
+    reason = "PROPOSAL_UNKNOWN"
+
+
 class Conflict(FederationError):
     """What was asked for exists already, in another form."""
 
@@ -220,6 +233,12 @@ class NotOnRoster(NotAllowed):
     reason = "NOT_ON_ROSTER"
 
 
+class SecondPersonNeeded(NotAllowed):
+    """The proposer may not approve; another operator must."""
+
+    reason = "SECOND_PERSON_NEEDED"
+
+
 class NotNow(FederationError):
     """The system's state forbids it; repeating the call alone does not help."""
 
@@ -260,6 +279,12 @@ class PrivateNotOffered(NotNow):
     """No node offers private decoding for this request."""
 
     reason = "PRIVATE_NOT_OFFERED"
+
+
+class AccountClosed(NotNow):
+    """The account was closed and takes no new charge."""
+
+    reason = "ACCOUNT_CLOSED"
 
 
 class LimitReached(FederationError):

@@ -1,4 +1,4 @@
-"""Between integer zCDP units and the (epsilon, delta) that people ask for.
+"""Between integer units of loss and the (epsilon, delta) that people ask for.
 
 Decides budgets and reports; refuses to know events, accounts and time. A budget is
 rounded down in decimal arithmetic, because it is a promise; a reported epsilon is a
@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from decimal import Context, Decimal
 
 from federated_router.kit.errors import FieldInvalid
-from federated_router.privacy.charge import UNITS_MAX, UNITS_PER_RHO, limit_units
-from federated_router.privacy.policy import RETRIEVED_BY_CONTENT, PrivatePolicy
+from federated_router.privacy.units import UNITS_MAX, UNITS_PER_RHO, units_down
 
 _EXACT = Context(prec=50)
+# What is subtracted from a limit is far above what 50 digits leave wrong of it.
+_GUARD = Decimal("1e-30")
 _DELTA_MIN = 1e-30
 _DELTA_MAX = 0.5
 _EPSILON_MAX = 1e6
@@ -45,19 +46,41 @@ def epsilon_of_units(units: int, *, delta: float) -> float:
     Gaussian for Differential Privacy", corollary 13, minimised over orders; any
     order gives a valid bound, so an imperfect search only loosens the report.
     """
-    _require_delta(delta)
-    if not 0 <= units <= UNITS_MAX:
-        raise FieldInvalid("units must lie between 0 and 2^63 - 1.", field="units")
-    if units == 0:
+    _require_units(units)
+    return epsilon_of_rho(units / UNITS_PER_RHO, delta=delta)
+
+
+def epsilon_of_rho(rho: float, *, delta: float) -> float:
+    """Return the epsilon that a zCDP loss of `rho` means at `delta`; 0 means 0."""
+    if rho == 0:
+        require_delta(delta)
         return 0.0
-    rho = units / UNITS_PER_RHO
+    return epsilon_of_curve(lambda alpha: rho * alpha, delta=delta)
+
+
+def epsilon_of_curve(loss: Callable[[float], float], *, delta: float) -> float:
+    """Return the epsilon of a mechanism whose Renyi loss at any order is `loss`."""
+    require_delta(delta)
     log_delta = math.log(delta)
 
     def epsilon(position: float) -> float:
         alpha = 1.0 + math.exp(position)
-        return rho * alpha - _slack(alpha, log_delta)
+        return loss(alpha) - _slack(alpha, log_delta)
 
     return max(0.0, epsilon(_minimiser(epsilon)))
+
+
+def epsilon_of_renyi_units(units: int, *, order: float, delta: float) -> float:
+    """Return the epsilon that `units` of Renyi loss at `order` mean at `delta`.
+
+    Nothing is known of other orders, so the first unit already costs what the order
+    does not carry: about ln(1/delta) / (order - 1). 0 units mean 0.
+    """
+    require_delta(delta)
+    _require_units(units)
+    if units == 0:
+        return 0.0
+    return max(0.0, units / UNITS_PER_RHO - _slack(order, math.log(delta)))
 
 
 def budget_units(*, epsilon: Decimal, delta: Decimal) -> int:
@@ -66,17 +89,27 @@ def budget_units(*, epsilon: Decimal, delta: Decimal) -> int:
     Raises:
         FieldInvalid: epsilon or delta out of range, or a budget below one unit.
     """
-    order = frozen_order(epsilon=epsilon, delta=delta)
     # The order comes from a float search; the bound at it is evaluated in decimals,
     # so that the floor is the floor of a proven figure.
-    alpha = Decimal(order.alpha)
+    order = frozen_order(epsilon=epsilon, delta=delta).alpha
+    loss = budget_loss(epsilon=epsilon, delta=delta, order=order)
+    return units_down(_EXACT.divide(loss, Decimal(order)))
+
+
+def budget_loss(*, epsilon: Decimal, delta: Decimal, order: float) -> Decimal:
+    """Return the Renyi loss at `order` that implies (epsilon, delta), or a bit less.
+
+    Raises:
+        FieldInvalid: epsilon or delta out of range.
+    """
+    _require_budget(epsilon, delta)
+    alpha = Decimal(order)
     above = _EXACT.subtract(alpha, Decimal(1))
     slack = _EXACT.subtract(
         _EXACT.divide(_EXACT.add(delta.ln(_EXACT), alpha.ln(_EXACT)), above),
         _EXACT.divide(above, alpha).ln(_EXACT),
     )
-    rho = _EXACT.divide(_EXACT.add(epsilon, slack), alpha)
-    return limit_units(rho)
+    return _EXACT.subtract(_EXACT.add(epsilon, slack), _GUARD)
 
 
 def frozen_order(*, epsilon: Decimal, delta: Decimal) -> FrozenOrder:
@@ -90,14 +123,6 @@ def frozen_order(*, epsilon: Decimal, delta: Decimal) -> FrozenOrder:
 
     alpha = 1.0 + math.exp(_minimiser(negated_rho))
     return FrozenOrder(alpha=alpha, limit=epsilon_float + _slack(alpha, log_delta))
-
-
-def basic_epsilon(policy: PrivatePolicy, *, tokens_sampled: int) -> float:
-    """Return the pure epsilon of basic composition, for comparison in reports."""
-    sensitivity = policy.clip_exact * policy.records_per_subject / policy.slots
-    if policy.multiplier == RETRIEVED_BY_CONTENT:
-        sensitivity *= 2
-    return float(tokens_sampled * 2 * sensitivity / policy.temperature_exact)
 
 
 def _slack(alpha: float, log_delta: float) -> float:
@@ -121,9 +146,15 @@ def _minimiser(function: Callable[[float], float]) -> float:
     return (low + high) / 2.0
 
 
-def _require_delta(delta: float) -> None:
+def require_delta(delta: float) -> None:
+    """Raise FieldInvalid unless delta lies in [1e-30, 0.5]; NaN does not."""
     if not _DELTA_MIN <= delta <= _DELTA_MAX:
         raise FieldInvalid("delta must lie between 1e-30 and 0.5.", field="delta")
+
+
+def _require_units(units: int) -> None:
+    if not 0 <= units <= UNITS_MAX:
+        raise FieldInvalid("units must lie between 0 and 2^63 - 1.", field="units")
 
 
 def _require_budget(epsilon: object, delta: object) -> None:
@@ -131,6 +162,6 @@ def _require_budget(epsilon: object, delta: object) -> None:
         raise FieldInvalid("A budget is stated in decimals.", field="epsilon")
     if not delta.is_finite():
         raise FieldInvalid("delta must be a finite number.", field="delta")
-    _require_delta(float(delta))
+    require_delta(float(delta))
     if not epsilon.is_finite() or not 0 < epsilon <= Decimal(_EPSILON_MAX):
         raise FieldInvalid("epsilon must lie above 0, at most 1e6.", field="epsilon")

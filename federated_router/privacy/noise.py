@@ -12,8 +12,8 @@ from functools import lru_cache
 import opendp.prelude as dp
 
 from federated_router.kit.errors import FieldInvalid
-from federated_router.privacy.charge import event_units
-from federated_router.privacy.event import NoisedSum, require_share_sigma
+from federated_router.privacy.measure import ZCDP, step_units
+from federated_router.privacy.step import NoisedSumStep, require_share_sigma
 
 LENGTH_MAX = 1 << 20
 
@@ -67,14 +67,13 @@ def release_units(
 ) -> int:
     """Return the zCDP charge of releasing one noised sum, rounded up."""
     honest = shares_min(survivors_min=survivors_min, colluders_max=colluders_max)
-    return event_units(
-        NoisedSum(
-            sensitivity_squared=sensitivity_squared,
-            share_sigma=share_sigma,
-            shares_min=honest,
-            length=length,
-        )
+    step = NoisedSumStep(
+        sensitivity_squared=sensitivity_squared,
+        share_sigma=share_sigma,
+        shares_min=honest,
+        length=length,
     )
+    return step_units(step, ZCDP)
 
 
 def gaussian_vector(*, length: int, sigma: float) -> list[int]:

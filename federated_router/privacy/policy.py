@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from typing import Protocol
 
 from federated_router.kit.errors import FieldInvalid, NotPrivatelyServable
 
@@ -65,19 +66,10 @@ class PrivatePolicy:
     def __post_init__(self) -> None:
         if not self.name:
             raise FieldInvalid("A privacy policy needs a name.", field="name")
-        _require_count("slots", self.slots, SLOTS_MAX)
         _require_count("top_k", self.top_k, TOP_K_MAX)
         _require_count("tokens_max", self.tokens_max, TOKENS_MAX)
         _require_count("row_tokens_max", self.row_tokens_max, ROW_TOKENS_MAX)
-        _require_count(
-            "records_per_subject", self.records_per_subject, RECORDS_PER_SUBJECT_MAX
-        )
-        _require_selection(self.multiplier)
-        _require_decimal("clip", self.clip, _CLIP_MIN, _CLIP_MAX)
-        _require_sampling(self.temperature)
-        _require_decimal(
-            "temperature", self.temperature, _TEMPERATURE_MIN, _TEMPERATURE_MAX
-        )
+        require_selection_terms(self)
 
     @property
     def clip_exact(self) -> Fraction:
@@ -88,6 +80,49 @@ class PrivatePolicy:
     def temperature_exact(self) -> Fraction:
         """Return tau without rounding."""
         return Fraction(self.temperature)
+
+
+class SelectionTerms(Protocol):
+    """The parameters that decide what one token costs."""
+
+    @property
+    def slots(self) -> int:
+        """Return B."""
+
+    @property
+    def clip(self) -> Decimal:
+        """Return C, in nats."""
+
+    @property
+    def temperature(self) -> Decimal:
+        """Return tau, in nats."""
+
+    @property
+    def multiplier(self) -> int:
+        """Return 1 for records chosen by id, 4 for records retrieved by content."""
+
+    @property
+    def records_per_subject(self) -> int:
+        """Return the most records of one person."""
+
+
+def require_selection_terms(terms: SelectionTerms) -> None:
+    """Raise unless a token of these terms has a finite, derivable cost.
+
+    Raises:
+        FieldInvalid: a field lies outside its range.
+        NotPrivatelyServable: greedy decoding, whose loss is infinite.
+    """
+    _require_count("slots", terms.slots, SLOTS_MAX)
+    _require_count(
+        "records_per_subject", terms.records_per_subject, RECORDS_PER_SUBJECT_MAX
+    )
+    _require_selection(terms.multiplier)
+    _require_decimal("clip", terms.clip, _CLIP_MIN, _CLIP_MAX)
+    _require_sampling(terms.temperature)
+    _require_decimal(
+        "temperature", terms.temperature, _TEMPERATURE_MIN, _TEMPERATURE_MAX
+    )
 
 
 def _require_count(field: str, value: object, most: int) -> None:

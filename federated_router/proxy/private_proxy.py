@@ -12,6 +12,9 @@ import grpc
 
 from federated_router.api.v1 import inference_pb2 as pb
 from federated_router.api.v1 import inference_pb2_grpc as pb_grpc
+from federated_router.budget.answers import Answer
+from federated_router.budget.cashier import Cashier, Hold
+from federated_router.budget.pricing import Price, Pricer
 from federated_router.budget.reservation import ReleaseCause
 from federated_router.federation.statistics import FailureCause, Statistics
 from federated_router.kit.errors import (
@@ -39,13 +42,14 @@ from federated_router.proxy.connections import (
     lost_if_dropped,
 )
 from federated_router.proxy.deadline import Deadline
-from federated_router.proxy.private_charge import (
-    Cashier,
-    Hold,
-    Price,
-    price_of,
-    refund_cause,
+from federated_router.proxy.private_answers import (
+    AnswerKeys,
+    AnswerSoFar,
+    PrivateAnswers,
+    events_of,
 )
+from federated_router.proxy.private_charge import refund_cause
+from federated_router.proxy.private_price import PrivateTerms, release_of, terms_of
 from federated_router.proxy.settings import ProxySettings
 from federated_router.routing.candidate import Candidate, RouteQuery
 from federated_router.routing.router import Router
@@ -65,14 +69,18 @@ class PrivateProxy:
         *,
         router: Router,
         connections: NodeConnections,
+        pricer: Pricer,
         cashier: Cashier,
+        answers: PrivateAnswers,
         policies: Mapping[str, PrivatePolicy],
         statistics: Statistics,
         settings: ProxySettings,
     ) -> None:
         self._router = router
         self._connections = connections
+        self._pricer = pricer
         self._cashier = cashier
+        self._answers = answers
         self._policies = policies
         self._statistics = statistics
         self._settings = settings
@@ -95,16 +103,48 @@ class PrivateProxy:
         policy = self.policy(context.policy, context.selection)
         check_slots(context, policy.slots)
         user = current_identity().id
-        price = price_of(generation, policy, user=user)
+        terms = terms_of(generation, policy)
+        keys = self._answers.keys(generation, terms, user=user)
+        kept = await self._answers.find(keys)
+        if kept is not None:
+            for event in events_of(kept):
+                yield event
+            return
+        price = await self._pricer.price(release_of(generation, terms, user=user))
+        async with aclosing(
+            self._sample(generation, terms, keys, price, deadline)
+        ) as responses:
+            async for response in responses:
+                yield response
+
+    async def _sample(
+        self,
+        generation: pb.Generation,
+        terms: PrivateTerms,
+        keys: AnswerKeys,
+        price: Price,
+        deadline: Deadline,
+    ) -> AsyncGenerator[pb.GenerateResponse, None]:
+        """Reserve, sample at one node, and settle."""
         candidate, stub = await self._connected(generation)
-        time_s = deadline.remaining_s()
         with self._router.counted(candidate):
             hold = await self._cashier.reserve(
-                generation, price, user=user, time_s=time_s
+                keys.request,
+                price,
+                steps_max=terms.policy.tokens_max,
+                time_s=deadline.remaining_s(),
             )
-            request = _granted(generation, candidate, price, hold)
+            request = _granted(generation, candidate, terms, hold)
             async with aclosing(
-                self._relay(stub, request, candidate, hold, deadline)
+                self._relay(
+                    stub=stub,
+                    request=request,
+                    candidate=candidate,
+                    hold=hold,
+                    deadline=deadline,
+                    keys=keys,
+                    price=price,
+                )
             ) as responses:
                 async for response in responses:
                     yield response
@@ -124,14 +164,17 @@ class PrivateProxy:
 
     async def _relay(
         self,
+        *,
         stub: pb_grpc.InferenceServiceStub,
         request: pb.GenerateRequest,
         candidate: Candidate,
         hold: Hold,
         deadline: Deadline,
+        keys: AnswerKeys,
+        price: Price,
     ) -> AsyncGenerator[pb.GenerateResponse, None]:
         """Relay one call, and settle its hold however it ends."""
-        call = None
+        call, so_far = None, AnswerSoFar()
         try:
             remaining_s = await _remaining(deadline, hold)
             with lost_if_dropped(candidate.node):
@@ -140,10 +183,12 @@ class PrivateProxy:
                 )
                 async for response in call:
                     event = response.WhichOneof("event")
+                    so_far.add(response)
                     if event == "started":
                         response.started.reservation = hold.name
                     elif event == "finished":
-                        await _settle_finished(hold, response.finished)
+                        answer = self._answers.stored(keys, so_far)
+                        await _settle_finished(hold, price, response.finished, answer)
                     yield response
             if not hold.is_settled:
                 raise Internal("The node ended a private answer without its count.")
@@ -190,26 +235,30 @@ async def _remaining(deadline: Deadline, hold: Hold) -> float:
         raise
 
 
-async def _settle_finished(hold: Hold, finished: pb.Finished) -> None:
-    """Commit what the node sampled.
+async def _settle_finished(
+    hold: Hold, price: Price, finished: pb.Finished, answer: Answer | None
+) -> None:
+    """Commit what the node sampled, and keep the answer with it.
 
     The ledger refuses a count that cannot be; the hold is then charged in full.
     """
-    charge = await hold.commit(finished.completion_tokens)
-    finished.charge.CopyFrom(charge)
+    tokens = finished.completion_tokens
+    await hold.commit(tokens, answer)
+    finished.charge.tokens = tokens
+    finished.charge.units = tokens * price.dataset_step_units
+    finished.charge.accounts.extend(price.accounts)
 
 
 def _granted(
-    generation: pb.Generation, candidate: Candidate, price: Price, hold: Hold
+    generation: pb.Generation, candidate: Candidate, terms: PrivateTerms, hold: Hold
 ) -> pb.GenerateRequest:
     """Return the request with the grant that lets the node sample."""
     request = pb.GenerateRequest(generation=generation)
     request.generation.model = candidate.model
-    policy = price.policy
     grant = request.generation.private_context.grant
     grant.reservation = hold.name
-    grant.token_charge_units = price.token_units
-    grant.parameters.CopyFrom(parameters_message(policy))
+    grant.token_charge_units = terms.token_units
+    grant.parameters.CopyFrom(parameters_message(terms.policy))
     return request
 
 

@@ -43,7 +43,7 @@ BENCHMARKS = {
             "memory", "Resident memory of each daemon.", "tests.bench.daemon_memory"
         ),
         Benchmark(
-            "ledger", "Reservations per second on SQLite.", "tests.bench.ledger_rate"
+            "ledger", "Reservations per second, durably.", "tests.bench.ledger_rate"
         ),
     )
 }

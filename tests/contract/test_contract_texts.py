@@ -11,12 +11,14 @@ import pytest
 from coordinator.priors.service import PriorsServicer
 from coordinator.rounds.service import AggregationServicer
 from federated_router.api.v1 import errors_pb2
+from federated_router.budget.audit.service import AuditServicer
 from federated_router.budget.service import BudgetServicer
 from federated_router.kit.grpc_server import ServiceBinding
 from federated_router.kit.identity import Role
 from federated_router.kit.ops import OpsServicer
 from federated_router.proxy.service import InferenceServicer as RouterInference
 from federated_router.registry.service import RegistryServicer
+from federated_router.releases.service import ReleaseServicer
 from federated_router.routing.service import RoutingServicer
 from node.service import InferenceServicer as NodeInference
 from tests.support.generate_protos import ROOT
@@ -45,11 +47,13 @@ class Stated(Protocol):
 
 SERVICERS: dict[str, tuple[type[Stated], ...]] = {
     "AggregationService": (AggregationServicer,),
+    "AuditService": (AuditServicer,),
     "BudgetService": (BudgetServicer,),
     "InferenceService": (RouterInference, NodeInference),
     "NodeRegistryService": (RegistryServicer,),
     "OpsService": (OpsServicer,),
     "PriorsService": (PriorsServicer,),
+    "ReleaseService": (ReleaseServicer,),
     "RoutingService": (RoutingServicer,),
 }
 

@@ -124,7 +124,7 @@ class RandomRun:
             self.looks += 1
 
     async def repeat(self, count: int) -> list[str]:
-        """Return the reasons for which answered requests are refused once more."""
+        """Ask answered requests once more; return what became of each."""
         reasons = []
         tls = self.federation.tls(Role.CLIENT, self.client)
         async with self.federation.channel("router", tls) as channel:

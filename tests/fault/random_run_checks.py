@@ -31,7 +31,8 @@ async def check(run: RandomRun, calls: Calls) -> None:
         assert balance.spent_units == written, (balance, written, story)
     again = await run.repeat(ONCE_MORE)
     assert again, story
-    assert set(again) == {"REQUEST_ALREADY_SERVED"}, (again, story)
+    assert set(again) == {"ANSWERED"}, (again, story)
+    assert balances == [await calls.account(name) for name in run.accounts], story
 
 
 async def settled(run: RandomRun, calls: Calls) -> None:

@@ -52,6 +52,7 @@ def router_settings(pki: Pki, directory: Path) -> RouterSettings:
         budget=BudgetSettings(
             url=f"sqlite+aiosqlite:///{directory / 'ledger.sqlite'}",
             expire_interval_s=0.2,
+            audit_key=directory / "audit-key.pem",
         ),
         policies=(PolicySettings.model_validate(POLICY),),
     )

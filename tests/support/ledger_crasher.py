@@ -1,9 +1,10 @@
 """A process that dies by SIGKILL at every point of a reserve and a commit in turn.
 
-Run as `python -m tests.support.ledger_crasher URL`. For each crash point, counted over
-statements, commits and what follows them, a forked child opens the ledger, reserves
-and commits the request `point-N` and kills itself on the way. What the child was told
-before it died is printed: `N reserved`, `N committed`; `N done` ends the last line.
+Run as `python -m tests.support.ledger_crasher URL`. For each crash point (the store
+tells every statement of a batch, and the commit), a forked child opens the ledger,
+reserves and commits the request `point-N` and kills itself on the way. What the child
+was told before it died is printed: `N reserved`, `N committed`; `N done` ends the last
+line.
 """
 
 import asyncio
@@ -12,56 +13,39 @@ import signal
 import sys
 from collections.abc import Callable
 from itertools import count
-from typing import TypeVar
 
-from sqlalchemy import Connection, event
-
+from federated_router.budget.batch import BatchPoint
 from federated_router.budget.reservation import RequestId
 from federated_router.budget.store import SqlLedgerStore
 from federated_router.kit.clock import ManualClock
-from federated_router.kit.database_writer import DatabaseWriter
-from tests.support.ledger_conformance import BOTH, NOON_S
-from tests.support.ledger_world import OWNER, request
+from tests.support.ledger_world import BOTH, NOON_S, OWNER, request
 
-T = TypeVar("T")
 TOKENS = 7
 
 
-def crash_at(store: SqlLedgerStore, point: int) -> None:
-    """Make the store's writer kill the process when it passes `point` points."""
+def dying_at(point: int) -> Callable[[BatchPoint], None]:
+    """Return an observer that kills the process when it has passed `point` points."""
     passed = count(1)
-    writer = store._database._thread
 
-    def pass_point(*_: object) -> None:
+    def pass_point(_: BatchPoint) -> None:
         if next(passed) == point:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    event.listen(writer._engine, "before_cursor_execute", pass_point)
-    event.listen(writer._engine, "commit", pass_point)
-    writer._run = _then(writer, pass_point)  # type: ignore[method-assign, assignment]
-
-
-def _then(
-    writer: DatabaseWriter, pass_point: Callable[[], None]
-) -> Callable[[Callable[[Connection], T]], T]:
-    committed = writer._run
-
-    def run(work: Callable[[Connection], T]) -> T:
-        answer = committed(work)
-        pass_point()
-        return answer
-
-    return run
+    return pass_point
 
 
 async def live(url: str, point: int) -> None:
     """Reserve and commit, telling what was acknowledged."""
-    store = await SqlLedgerStore.open(url, clock=ManualClock(NOON_S), timeout_s=30.0)
-    crash_at(store, point)
+    store = await SqlLedgerStore.open(
+        url,
+        clock=ManualClock(NOON_S),
+        timeout_s=30.0,
+        observe_batch=dying_at(point),
+    )
     request_id = f"point-{point}"
     await store.reserve(request(request_id, charges=BOTH))
     tell(point, "reserved")
-    await store.commit(RequestId(request_id), owner=OWNER, tokens=TOKENS)
+    await store.commit(RequestId(request_id), owner=OWNER, steps=TOKENS)
     tell(point, "committed")
     await store.close()
 

@@ -4,19 +4,36 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from federated_router.budget.accounts import Account, AccountName, AccountTerms
-from federated_router.budget.entries import EntryKind, NumberedEntry
+from federated_router.budget.accounts import (
+    Account,
+    AccountName,
+    AccountTerms,
+    BlockTerms,
+)
+from federated_router.budget.chain import ChainedEntry, genesis, head_after, link
+from federated_router.budget.entries import Entry, EntryKind
 from federated_router.budget.ledger import ReserveRequest
 from federated_router.budget.port import PAGE_SIZE_MAX, LedgerStore
 from federated_router.budget.renewal import RenewalPolicy
-from federated_router.budget.reservation import Charge, Owner, RequestId
+from federated_router.budget.reservation import (
+    Charge,
+    Owner,
+    ReleaseCause,
+    RequestId,
+)
 
 DATASET = AccountName("accounts/dataset-ward")
 USER = AccountName("accounts/user-ada")
 OWNER = Owner("router-1", "boot-1")
+REQUEST = RequestId("request-1")
+CAUSE = ReleaseCause.NO_NODE_AVAILABLE
+BOTH = ((DATASET, 2), (USER, 3))
 LEASE_S = 60.0
+DAY_S = 86_400.0
+NOON_S = 1_767_268_800.0  # 2026-01-01T12:00:00Z, a Thursday.
+SETTLED = {EntryKind.COMMITTED, EntryKind.RELEASED, EntryKind.EXPIRED}
 
 
 def terms(  # noqa: D103 - the name says it.
@@ -26,6 +43,8 @@ def terms(  # noqa: D103 - the name says it.
     renewal: RenewalPolicy = RenewalPolicy.NONE,
     zone: str = "UTC",
     lifetime_cap_units: int | None = None,
+    order: float | None = None,
+    blocks: BlockTerms | None = None,
 ) -> AccountTerms:
     return AccountTerms(
         name=name,
@@ -34,6 +53,8 @@ def terms(  # noqa: D103 - the name says it.
         renewal=renewal,
         zone=zone,
         lifetime_cap_units=lifetime_cap_units,
+        order=order,
+        blocks=blocks,
     )
 
 
@@ -41,11 +62,12 @@ def request(
     request_id: str = "request-1",
     *,
     charges: tuple[tuple[AccountName, int], ...] = ((DATASET, 2),),
-    tokens_max: int = 100,
+    steps_max: int = 100,
     owner: Owner = OWNER,
     body: str = "body",
     lease_s: float = LEASE_S,
     event: str = '{"mechanism":"token","rho_units":2}',
+    opens: tuple[AccountTerms, ...] = (),
 ) -> ReserveRequest:
     """Return a request that costs at most 200 units of DATASET unless told else."""
     return ReserveRequest(
@@ -53,9 +75,10 @@ def request(
         body_digest=hashlib.sha256(body.encode()).digest(),
         owner=owner,
         charges=tuple(Charge(account, units) for account, units in charges),
-        tokens_max=tokens_max,
+        steps_max=steps_max,
         lease_s=lease_s,
         event=event,
+        opens=opens,
     )
 
 
@@ -78,9 +101,9 @@ async def balance(store: LedgerStore, name: AccountName = DATASET) -> Balance:
     return Balance.of(await store.get_account(name))
 
 
-async def journal(store: LedgerStore) -> list[NumberedEntry]:
+async def journal(store: LedgerStore) -> list[ChainedEntry]:
     """Return the whole journal."""
-    found: list[NumberedEntry] = []
+    found: list[ChainedEntry] = []
     while True:
         after = found[-1].sequence if found else 0
         page = await store.list_entries(after=after, page_size=PAGE_SIZE_MAX)
@@ -89,30 +112,61 @@ async def journal(store: LedgerStore) -> list[NumberedEntry]:
             return found
 
 
-def balances_told_by(entries: Iterable[NumberedEntry]) -> dict[str, Balance]:
+async def assert_chained(store: LedgerStore) -> None:
+    """Compute the whole chain again, from the ledger's identity to its head."""
+    head = await store.head()
+    computed = genesis(head.ledger_id)
+    for found in await journal(store):
+        expected = link(computed, found.entry)
+        assert found == expected, f"the chain breaks at entry {found.sequence}"
+        computed = head_after(computed, found)
+    assert computed == head
+
+
+def balances_told_by(entries: Iterable[ChainedEntry]) -> dict[str, Balance]:
     """Compute every balance from the journal alone, as an auditor would."""
-    spent: dict[str, int] = defaultdict(int)
-    lifetime: dict[str, int] = defaultdict(int)
-    held: dict[str, dict[str, int]] = {}
-    accounts: list[str] = []
-    for entry in (numbered.entry for numbered in entries):
+    told = Told()
+    for chained in entries:
+        told.add(chained.entry)
+    return {name: told.balance(name) for name in told.accounts}
+
+
+@dataclass
+class Told:
+    """Balances as the entries so far tell them."""
+
+    accounts: list[str] = field(default_factory=list)
+    limits: dict[str, int] = field(default_factory=dict)
+    spent: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    lifetime: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    held: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def add(self, entry: Entry) -> None:
+        """Follow one entry."""
         detail = json.loads(entry.detail)
         if entry.kind is EntryKind.ACCOUNT_CREATED:
-            accounts.append(str(entry.account))
+            self.accounts.append(str(entry.account))
+            self.limits[str(entry.account)] = detail["limit_units"]
         elif entry.kind is EntryKind.ACCOUNT_RENEWED:
-            assert spent.pop(str(entry.account), 0) == detail["spent_units"]
+            assert self.spent.pop(str(entry.account), 0) == detail["spent_units"]
         elif entry.kind is EntryKind.RESERVED:
-            held[str(entry.request_id)] = detail["held_units"]
-        else:
-            assert set(held.pop(str(entry.request_id))) == set(detail["charged_units"])
-            for account, units in detail["charged_units"].items():
-                spent[account] += units
-                lifetime[account] += units
-    return {
-        account: Balance(
-            spent[account],
-            sum(units.get(account, 0) for units in held.values()),
-            lifetime[account],
+            self.held[str(entry.request_id)] = detail["held_units"]
+        elif entry.kind in SETTLED:
+            charged = detail["charged_units"]
+            assert set(self.held.pop(str(entry.request_id))) == set(charged)
+            for account, units in charged.items():
+                self.spent[account] += units
+                self.lifetime[account] += units
+
+    def within_limits(self) -> bool:
+        """Return whether no account has spent and holds more than its limit."""
+        return all(
+            balance.spent_units + balance.reserved_units <= limit_units
+            for name, limit_units in self.limits.items()
+            for balance in (self.balance(name),)
         )
-        for account in accounts
-    }
+
+    def balance(self, name: str) -> Balance:
+        """Return an account's balance."""
+        held = sum(units.get(name, 0) for units in self.held.values())
+        return Balance(self.spent[name], held, self.lifetime[name])

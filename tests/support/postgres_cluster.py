@@ -59,10 +59,12 @@ def postgres_binaries() -> Path | None:
 
 
 @contextmanager
-def running_cluster(binaries: Path) -> Iterator[PostgresCluster]:
+def running_cluster(
+    binaries: Path, *, durable: bool = False
+) -> Iterator[PostgresCluster]:
     """Initialise and start a server as an unprivileged user; stop it at the end.
 
-    It does not flush to disk: what dies in these tests are its clients.
+    Unless `durable` it does not flush to disk: what dies in tests are its clients.
     """
     # A socket's path has 107 characters at most, so it lies in a short directory.
     with tempfile.TemporaryDirectory(prefix="pg-") as name:
@@ -86,7 +88,8 @@ def running_cluster(binaries: Path) -> Iterator[PostgresCluster]:
             [
                 *as_user,
                 *(str(binaries / "postgres"), "-D", str(data), "-k", name),
-                *("-c", "listen_addresses=", "-c", "fsync=off"),
+                *("-c", "listen_addresses="),
+                *("-c", f"fsync={'on' if durable else 'off'}"),
                 *("-c", f"log_directory={name}", "-c", "logging_collector=on"),
             ],
             stdout=subprocess.DEVNULL,

@@ -9,11 +9,13 @@ from google.protobuf.message import Message
 
 from federated_router.api.v1 import (
     aggregation_pb2,
+    audit_pb2,
     budget_pb2,
     inference_pb2,
     ops_pb2,
     priors_pb2,
     registry_pb2,
+    release_pb2,
     routing_pb2,
 )
 from federated_router.kit.grpc_client import MESSAGE_BYTES_MAX
@@ -23,11 +25,13 @@ SERVICES = {
     service.name: service
     for file in (
         aggregation_pb2,
+        audit_pb2,
         budget_pb2,
         inference_pb2,
         ops_pb2,
         priors_pb2,
         registry_pb2,
+        release_pb2,
         routing_pb2,
     )
     for service in file.DESCRIPTOR.services_by_name.values()

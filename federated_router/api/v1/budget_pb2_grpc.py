@@ -26,9 +26,11 @@ if _version_not_supported:
 
 
 class BudgetServiceStub:
-    """Privacy budgets. All amounts are integers in 1e-12 of zCDP rho; epsilon is shown for
-    people and never computed with. Only data set accounts carry a guarantee; user
-    accounts are quotas.
+    """Privacy budgets. All amounts are integers, in 1e-12 of the account's own measure of
+    loss (zCDP rho, or the Renyi loss at one order); epsilon is shown for people and never
+    computed with. Accounts of data sets and their blocks carry the guarantee; accounts of
+    departments and users are quotas: they limit how fast somebody learns, and promise
+    nothing about a record.
     """
 
     def __init__(self, channel):
@@ -62,12 +64,39 @@ class BudgetServiceStub:
                 request_serializer=federated__router_dot_api_dot_v1_dot_budget__pb2.ListReservationsRequest.SerializeToString,
                 response_deserializer=federated__router_dot_api_dot_v1_dot_budget__pb2.ListReservationsResponse.FromString,
                 _registered_method=True)
+        self.ReportAccount = channel.unary_unary(
+                '/federated_router.api.v1.BudgetService/ReportAccount',
+                request_serializer=federated__router_dot_api_dot_v1_dot_budget__pb2.ReportAccountRequest.SerializeToString,
+                response_deserializer=federated__router_dot_api_dot_v1_dot_budget__pb2.ReportAccountResponse.FromString,
+                _registered_method=True)
+        self.OpenBlock = channel.unary_unary(
+                '/federated_router.api.v1.BudgetService/OpenBlock',
+                request_serializer=federated__router_dot_api_dot_v1_dot_budget__pb2.OpenBlockRequest.SerializeToString,
+                response_deserializer=federated__router_dot_api_dot_v1_dot_budget__pb2.OpenBlockResponse.FromString,
+                _registered_method=True)
+        self.ProposeRenewal = channel.unary_unary(
+                '/federated_router.api.v1.BudgetService/ProposeRenewal',
+                request_serializer=federated__router_dot_api_dot_v1_dot_budget__pb2.ProposeRenewalRequest.SerializeToString,
+                response_deserializer=federated__router_dot_api_dot_v1_dot_budget__pb2.ProposeRenewalResponse.FromString,
+                _registered_method=True)
+        self.ApproveRenewal = channel.unary_unary(
+                '/federated_router.api.v1.BudgetService/ApproveRenewal',
+                request_serializer=federated__router_dot_api_dot_v1_dot_budget__pb2.ApproveRenewalRequest.SerializeToString,
+                response_deserializer=federated__router_dot_api_dot_v1_dot_budget__pb2.ApproveRenewalResponse.FromString,
+                _registered_method=True)
+        self.CloseAccount = channel.unary_unary(
+                '/federated_router.api.v1.BudgetService/CloseAccount',
+                request_serializer=federated__router_dot_api_dot_v1_dot_budget__pb2.CloseAccountRequest.SerializeToString,
+                response_deserializer=federated__router_dot_api_dot_v1_dot_budget__pb2.CloseAccountResponse.FromString,
+                _registered_method=True)
 
 
 class BudgetServiceServicer:
-    """Privacy budgets. All amounts are integers in 1e-12 of zCDP rho; epsilon is shown for
-    people and never computed with. Only data set accounts carry a guarantee; user
-    accounts are quotas.
+    """Privacy budgets. All amounts are integers, in 1e-12 of the account's own measure of
+    loss (zCDP rho, or the Renyi loss at one order); epsilon is shown for people and never
+    computed with. Accounts of data sets and their blocks carry the guarantee; accounts of
+    departments and users are quotas: they limit how fast somebody learns, and promise
+    nothing about a record.
     """
 
     def CreateAccount(self, request, context):
@@ -108,7 +137,7 @@ class BudgetServiceServicer:
 
         Caller: clients and operators.
         Idempotent: yes.
-        Errors: POLICY_UNKNOWN, DATASET_UNKNOWN.
+        Errors: POLICY_UNKNOWN, DATASET_UNKNOWN, BLOCK_UNKNOWN, NOT_PRIVATELY_SERVABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -120,6 +149,65 @@ class BudgetServiceServicer:
         Caller: operators.
         Idempotent: yes.
         Errors: ACCOUNT_UNKNOWN, FIELD_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReportAccount(self, request, context):
+        """Tells what an account's charges add up to under each composition theorem, and which
+        requests spent most.
+
+        Caller: operators.
+        Idempotent: yes.
+        Errors: ACCOUNT_UNKNOWN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def OpenBlock(self, request, context):
+        """Opens the block of data that has newly arrived, with a fresh limit; earlier blocks
+        keep what they spent. Only for data sets whose blocks are batches.
+
+        Caller: operators.
+        Idempotent: a block that is open is returned as it is.
+        Errors: ACCOUNT_UNKNOWN, ACCOUNT_CLOSED, FIELD_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ProposeRenewal(self, request, context):
+        """Proposes that an account begins a new window before its time. A second operator
+        approves it; a newer proposal replaces an older one.
+
+        Caller: operators.
+        Idempotent: no; a repetition replaces the proposal by its like.
+        Errors: ACCOUNT_UNKNOWN, ACCOUNT_CLOSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ApproveRenewal(self, request, context):
+        """Approves another operator's proposal: the account begins a new window now. What was
+        spent over its lifetime stays, and so does the lifetime cap.
+
+        Caller: operators, but not the one who proposed.
+        Idempotent: no; a proposal is approved once, and is unknown from then on.
+        Errors: PROPOSAL_UNKNOWN, SECOND_PERSON_NEEDED, ACCOUNT_CLOSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CloseAccount(self, request, context):
+        """Closes an account for ever: nothing new is reserved; what is held can still settle.
+
+        Caller: operators.
+        Idempotent: yes.
+        Errors: ACCOUNT_UNKNOWN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -153,6 +241,31 @@ def add_BudgetServiceServicer_to_server(servicer, server):
                     request_deserializer=federated__router_dot_api_dot_v1_dot_budget__pb2.ListReservationsRequest.FromString,
                     response_serializer=federated__router_dot_api_dot_v1_dot_budget__pb2.ListReservationsResponse.SerializeToString,
             ),
+            'ReportAccount': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportAccount,
+                    request_deserializer=federated__router_dot_api_dot_v1_dot_budget__pb2.ReportAccountRequest.FromString,
+                    response_serializer=federated__router_dot_api_dot_v1_dot_budget__pb2.ReportAccountResponse.SerializeToString,
+            ),
+            'OpenBlock': grpc.unary_unary_rpc_method_handler(
+                    servicer.OpenBlock,
+                    request_deserializer=federated__router_dot_api_dot_v1_dot_budget__pb2.OpenBlockRequest.FromString,
+                    response_serializer=federated__router_dot_api_dot_v1_dot_budget__pb2.OpenBlockResponse.SerializeToString,
+            ),
+            'ProposeRenewal': grpc.unary_unary_rpc_method_handler(
+                    servicer.ProposeRenewal,
+                    request_deserializer=federated__router_dot_api_dot_v1_dot_budget__pb2.ProposeRenewalRequest.FromString,
+                    response_serializer=federated__router_dot_api_dot_v1_dot_budget__pb2.ProposeRenewalResponse.SerializeToString,
+            ),
+            'ApproveRenewal': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApproveRenewal,
+                    request_deserializer=federated__router_dot_api_dot_v1_dot_budget__pb2.ApproveRenewalRequest.FromString,
+                    response_serializer=federated__router_dot_api_dot_v1_dot_budget__pb2.ApproveRenewalResponse.SerializeToString,
+            ),
+            'CloseAccount': grpc.unary_unary_rpc_method_handler(
+                    servicer.CloseAccount,
+                    request_deserializer=federated__router_dot_api_dot_v1_dot_budget__pb2.CloseAccountRequest.FromString,
+                    response_serializer=federated__router_dot_api_dot_v1_dot_budget__pb2.CloseAccountResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'federated_router.api.v1.BudgetService', rpc_method_handlers)
@@ -162,9 +275,11 @@ def add_BudgetServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class BudgetService:
-    """Privacy budgets. All amounts are integers in 1e-12 of zCDP rho; epsilon is shown for
-    people and never computed with. Only data set accounts carry a guarantee; user
-    accounts are quotas.
+    """Privacy budgets. All amounts are integers, in 1e-12 of the account's own measure of
+    loss (zCDP rho, or the Renyi loss at one order); epsilon is shown for people and never
+    computed with. Accounts of data sets and their blocks carry the guarantee; accounts of
+    departments and users are quotas: they limit how fast somebody learns, and promise
+    nothing about a record.
     """
 
     @staticmethod
@@ -292,6 +407,141 @@ class BudgetService:
             '/federated_router.api.v1.BudgetService/ListReservations',
             federated__router_dot_api_dot_v1_dot_budget__pb2.ListReservationsRequest.SerializeToString,
             federated__router_dot_api_dot_v1_dot_budget__pb2.ListReservationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportAccount(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/federated_router.api.v1.BudgetService/ReportAccount',
+            federated__router_dot_api_dot_v1_dot_budget__pb2.ReportAccountRequest.SerializeToString,
+            federated__router_dot_api_dot_v1_dot_budget__pb2.ReportAccountResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def OpenBlock(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/federated_router.api.v1.BudgetService/OpenBlock',
+            federated__router_dot_api_dot_v1_dot_budget__pb2.OpenBlockRequest.SerializeToString,
+            federated__router_dot_api_dot_v1_dot_budget__pb2.OpenBlockResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProposeRenewal(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/federated_router.api.v1.BudgetService/ProposeRenewal',
+            federated__router_dot_api_dot_v1_dot_budget__pb2.ProposeRenewalRequest.SerializeToString,
+            federated__router_dot_api_dot_v1_dot_budget__pb2.ProposeRenewalResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApproveRenewal(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/federated_router.api.v1.BudgetService/ApproveRenewal',
+            federated__router_dot_api_dot_v1_dot_budget__pb2.ApproveRenewalRequest.SerializeToString,
+            federated__router_dot_api_dot_v1_dot_budget__pb2.ApproveRenewalResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CloseAccount(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/federated_router.api.v1.BudgetService/CloseAccount',
+            federated__router_dot_api_dot_v1_dot_budget__pb2.CloseAccountRequest.SerializeToString,
+            federated__router_dot_api_dot_v1_dot_budget__pb2.CloseAccountResponse.FromString,
             options,
             channel_credentials,
             insecure,

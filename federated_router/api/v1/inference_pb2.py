@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'federated_router/api/v1/inference.proto\x12\x17\x66\x65\x64\x65rated_router.api.v1\x1a\x1fgoogle/api/field_behavior.proto\"P\n\x0fGenerateRequest\x12=\n\ngeneration\x18\x01 \x01(\x0b\x32#.federated_router.api.v1.GenerationB\x04\xe2\x41\x01\x02\"\xb8\x01\n\x10GenerateResponse\x12\x33\n\x07started\x18\x01 \x01(\x0b\x32 .federated_router.api.v1.StartedH\x00\x12/\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x1e.federated_router.api.v1.ChunkH\x00\x12\x35\n\x08\x66inished\x18\x03 \x01(\x0b\x32!.federated_router.api.v1.FinishedH\x00\x42\x07\n\x05\x65vent\"P\n\x0f\x43ompleteRequest\x12=\n\ngeneration\x18\x01 \x01(\x0b\x32#.federated_router.api.v1.GenerationB\x04\xe2\x41\x01\x02\"\x88\x01\n\x10\x43ompleteResponse\x12\x31\n\x07started\x18\x01 \x01(\x0b\x32 .federated_router.api.v1.Started\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x33\n\x08\x66inished\x18\x03 \x01(\x0b\x32!.federated_router.api.v1.Finished\"\xec\x01\n\nGeneration\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x05model\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x38\n\x08messages\x18\x03 \x03(\x0b\x32 .federated_router.api.v1.MessageB\x04\xe2\x41\x01\x02\x12\x33\n\x08sampling\x18\x04 \x01(\x0b\x32!.federated_router.api.v1.Sampling\x12@\n\x0fprivate_context\x18\x05 \x01(\x0b\x32\'.federated_router.api.v1.PrivateContext\"S\n\x07Message\x12\x31\n\x04role\x18\x01 \x01(\x0e\x32\x1d.federated_router.api.v1.RoleB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x63ontent\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"\xc2\x01\n\x08Sampling\x12\x17\n\ntokens_max\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x18\n\x0btemperature\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x12\n\x05top_k\x18\x03 \x01(\x05H\x02\x88\x01\x01\x12\x12\n\x05top_p\x18\x04 \x01(\x01H\x03\x88\x01\x01\x12\x11\n\x04seed\x18\x05 \x01(\x03H\x04\x88\x01\x01\x12\x0c\n\x04stop\x18\x06 \x03(\tB\r\n\x0b_tokens_maxB\x0e\n\x0c_temperatureB\x08\n\x06_top_kB\x08\n\x06_top_pB\x07\n\x05_seed\"\xe8\x01\n\x0ePrivateContext\x12\x15\n\x07\x64\x61taset\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06policy\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12;\n\tselection\x18\x03 \x01(\x0e\x32\".federated_router.api.v1.SelectionB\x04\xe2\x41\x01\x02\x12\x36\n\x07records\x18\x04 \x03(\x0b\x32\x1f.federated_router.api.v1.RecordB\x04\xe2\x41\x01\x02\x12\x34\n\x05grant\x18\x05 \x01(\x0b\x32%.federated_router.api.v1.PrivacyGrant\".\n\x06Record\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04text\x18\x02 \x01(\x0c\x42\x04\xe2\x41\x01\x02\"\x91\x01\n\x0cPrivacyGrant\x12\x19\n\x0breservation\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x44\n\nparameters\x18\x02 \x01(\x0b\x32*.federated_router.api.v1.PrivacyParametersB\x04\xe2\x41\x01\x02\x12 \n\x12token_charge_units\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x02\"\xe1\x01\n\x11PrivacyParameters\x12\x13\n\x05slots\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x12\n\x04\x63lip\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x0btemperature\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x05top_k\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x18\n\ntokens_max\x18\x05 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x1c\n\x0erow_tokens_max\x18\x06 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x18\n\nmultiplier\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12!\n\x13records_per_subject\x18\x08 \x01(\x05\x42\x04\xe2\x41\x01\x02\";\n\x07Started\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x13\n\x0breservation\x18\x03 \x01(\t\"(\n\x05\x43hunk\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x11\n\ttoken_ids\x18\x02 \x03(\x05\"\xa4\x01\n\x08\x46inished\x12\x35\n\x06reason\x18\x01 \x01(\x0e\x32%.federated_router.api.v1.FinishReason\x12\x15\n\rprompt_tokens\x18\x02 \x01(\x05\x12\x19\n\x11\x63ompletion_tokens\x18\x03 \x01(\x05\x12/\n\x06\x63harge\x18\x04 \x01(\x0b\x32\x1f.federated_router.api.v1.Charge\"9\n\x06\x43harge\x12\x0e\n\x06tokens\x18\x01 \x01(\x05\x12\r\n\x05units\x18\x02 \x01(\x03\x12\x10\n\x08\x61\x63\x63ounts\x18\x03 \x03(\t\":\n\x11ListModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"]\n\x12ListModelsResponse\x12.\n\x06models\x18\x01 \x03(\x0b\x32\x1e.federated_router.api.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x82\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1a\n\x12\x63ontext_tokens_max\x18\x02 \x01(\x05\x12@\n\x0fprivate_support\x18\x03 \x01(\x0e\x32\'.federated_router.api.v1.PrivateSupport\x12\r\n\x05nodes\x18\x04 \x03(\t*P\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_SYSTEM\x10\x01\x12\r\n\tROLE_USER\x10\x02\x12\x12\n\x0eROLE_ASSISTANT\x10\x03*T\n\tSelection\x12\x19\n\x15SELECTION_UNSPECIFIED\x10\x00\x12\x13\n\x0fSELECTION_BY_ID\x10\x01\x12\x17\n\x13SELECTION_RETRIEVED\x10\x02*v\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x15\n\x11\x46INISH_REASON_END\x10\x01\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x02\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x03*k\n\x0ePrivateSupport\x12\x1f\n\x1bPRIVATE_SUPPORT_UNSPECIFIED\x10\x00\x12\x1b\n\x17PRIVATE_SUPPORT_OFFERED\x10\x01\x12\x1b\n\x17PRIVATE_SUPPORT_REFUSED\x10\x02\x32\xbd\x02\n\x10InferenceService\x12\x61\n\x08Generate\x12(.federated_router.api.v1.GenerateRequest\x1a).federated_router.api.v1.GenerateResponse0\x01\x12_\n\x08\x43omplete\x12(.federated_router.api.v1.CompleteRequest\x1a).federated_router.api.v1.CompleteResponse\x12\x65\n\nListModels\x12*.federated_router.api.v1.ListModelsRequest\x1a+.federated_router.api.v1.ListModelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'federated_router/api/v1/inference.proto\x12\x17\x66\x65\x64\x65rated_router.api.v1\x1a\x1fgoogle/api/field_behavior.proto\"P\n\x0fGenerateRequest\x12=\n\ngeneration\x18\x01 \x01(\x0b\x32#.federated_router.api.v1.GenerationB\x04\xe2\x41\x01\x02\"\xb8\x01\n\x10GenerateResponse\x12\x33\n\x07started\x18\x01 \x01(\x0b\x32 .federated_router.api.v1.StartedH\x00\x12/\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x1e.federated_router.api.v1.ChunkH\x00\x12\x35\n\x08\x66inished\x18\x03 \x01(\x0b\x32!.federated_router.api.v1.FinishedH\x00\x42\x07\n\x05\x65vent\"P\n\x0f\x43ompleteRequest\x12=\n\ngeneration\x18\x01 \x01(\x0b\x32#.federated_router.api.v1.GenerationB\x04\xe2\x41\x01\x02\"\x88\x01\n\x10\x43ompleteResponse\x12\x31\n\x07started\x18\x01 \x01(\x0b\x32 .federated_router.api.v1.Started\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x33\n\x08\x66inished\x18\x03 \x01(\x0b\x32!.federated_router.api.v1.Finished\"\xec\x01\n\nGeneration\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x05model\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x38\n\x08messages\x18\x03 \x03(\x0b\x32 .federated_router.api.v1.MessageB\x04\xe2\x41\x01\x02\x12\x33\n\x08sampling\x18\x04 \x01(\x0b\x32!.federated_router.api.v1.Sampling\x12@\n\x0fprivate_context\x18\x05 \x01(\x0b\x32\'.federated_router.api.v1.PrivateContext\"S\n\x07Message\x12\x31\n\x04role\x18\x01 \x01(\x0e\x32\x1d.federated_router.api.v1.RoleB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x63ontent\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"\xc2\x01\n\x08Sampling\x12\x17\n\ntokens_max\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x18\n\x0btemperature\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x12\n\x05top_k\x18\x03 \x01(\x05H\x02\x88\x01\x01\x12\x12\n\x05top_p\x18\x04 \x01(\x01H\x03\x88\x01\x01\x12\x11\n\x04seed\x18\x05 \x01(\x03H\x04\x88\x01\x01\x12\x0c\n\x04stop\x18\x06 \x03(\tB\r\n\x0b_tokens_maxB\x0e\n\x0c_temperatureB\x08\n\x06_top_kB\x08\n\x06_top_pB\x07\n\x05_seed\"\x90\x02\n\x0ePrivateContext\x12\x15\n\x07\x64\x61taset\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06policy\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12;\n\tselection\x18\x03 \x01(\x0e\x32\".federated_router.api.v1.SelectionB\x04\xe2\x41\x01\x02\x12\x36\n\x07records\x18\x04 \x03(\x0b\x32\x1f.federated_router.api.v1.RecordB\x04\xe2\x41\x01\x02\x12\x34\n\x05grant\x18\x05 \x01(\x0b\x32%.federated_router.api.v1.PrivacyGrant\x12\x17\n\x0f\x64\x61taset_version\x18\x06 \x01(\t\x12\r\n\x05\x66resh\x18\x07 \x01(\x08\"=\n\x06Record\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04text\x18\x02 \x01(\x0c\x42\x04\xe2\x41\x01\x02\x12\r\n\x05\x62\x61tch\x18\x03 \x01(\t\"\x91\x01\n\x0cPrivacyGrant\x12\x19\n\x0breservation\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x44\n\nparameters\x18\x02 \x01(\x0b\x32*.federated_router.api.v1.PrivacyParametersB\x04\xe2\x41\x01\x02\x12 \n\x12token_charge_units\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x02\"\xe1\x01\n\x11PrivacyParameters\x12\x13\n\x05slots\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x12\n\x04\x63lip\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x0btemperature\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x05top_k\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x18\n\ntokens_max\x18\x05 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x1c\n\x0erow_tokens_max\x18\x06 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x18\n\nmultiplier\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12!\n\x13records_per_subject\x18\x08 \x01(\x05\x42\x04\xe2\x41\x01\x02\"r\n\x07Started\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x13\n\x0breservation\x18\x03 \x01(\t\x12\x35\n\x06source\x18\x04 \x01(\x0e\x32%.federated_router.api.v1.AnswerSource\"(\n\x05\x43hunk\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x11\n\ttoken_ids\x18\x02 \x03(\x05\"\xa4\x01\n\x08\x46inished\x12\x35\n\x06reason\x18\x01 \x01(\x0e\x32%.federated_router.api.v1.FinishReason\x12\x15\n\rprompt_tokens\x18\x02 \x01(\x05\x12\x19\n\x11\x63ompletion_tokens\x18\x03 \x01(\x05\x12/\n\x06\x63harge\x18\x04 \x01(\x0b\x32\x1f.federated_router.api.v1.Charge\"9\n\x06\x43harge\x12\x0e\n\x06tokens\x18\x01 \x01(\x05\x12\r\n\x05units\x18\x02 \x01(\x03\x12\x10\n\x08\x61\x63\x63ounts\x18\x03 \x03(\t\":\n\x11ListModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"]\n\x12ListModelsResponse\x12.\n\x06models\x18\x01 \x03(\x0b\x32\x1e.federated_router.api.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x82\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1a\n\x12\x63ontext_tokens_max\x18\x02 \x01(\x05\x12@\n\x0fprivate_support\x18\x03 \x01(\x0e\x32\'.federated_router.api.v1.PrivateSupport\x12\r\n\x05nodes\x18\x04 \x03(\t*P\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_SYSTEM\x10\x01\x12\r\n\tROLE_USER\x10\x02\x12\x12\n\x0eROLE_ASSISTANT\x10\x03*T\n\tSelection\x12\x19\n\x15SELECTION_UNSPECIFIED\x10\x00\x12\x13\n\x0fSELECTION_BY_ID\x10\x01\x12\x17\n\x13SELECTION_RETRIEVED\x10\x02*`\n\x0c\x41nswerSource\x12\x1d\n\x19\x41NSWER_SOURCE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41NSWER_SOURCE_REPLAY\x10\x01\x12\x17\n\x13\x41NSWER_SOURCE_CACHE\x10\x02*v\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x15\n\x11\x46INISH_REASON_END\x10\x01\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x02\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x03*k\n\x0ePrivateSupport\x12\x1f\n\x1bPRIVATE_SUPPORT_UNSPECIFIED\x10\x00\x12\x1b\n\x17PRIVATE_SUPPORT_OFFERED\x10\x01\x12\x1b\n\x17PRIVATE_SUPPORT_REFUSED\x10\x02\x32\xbd\x02\n\x10InferenceService\x12\x61\n\x08Generate\x12(.federated_router.api.v1.GenerateRequest\x1a).federated_router.api.v1.GenerateResponse0\x01\x12_\n\x08\x43omplete\x12(.federated_router.api.v1.CompleteRequest\x1a).federated_router.api.v1.CompleteResponse\x12\x65\n\nListModels\x12*.federated_router.api.v1.ListModelsRequest\x1a+.federated_router.api.v1.ListModelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -80,14 +80,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PRIVACYPARAMETERS'].fields_by_name['multiplier']._serialized_options = b'\342A\001\002'
   _globals['_PRIVACYPARAMETERS'].fields_by_name['records_per_subject']._loaded_options = None
   _globals['_PRIVACYPARAMETERS'].fields_by_name['records_per_subject']._serialized_options = b'\342A\001\002'
-  _globals['_ROLE']._serialized_start=2388
-  _globals['_ROLE']._serialized_end=2468
-  _globals['_SELECTION']._serialized_start=2470
-  _globals['_SELECTION']._serialized_end=2554
-  _globals['_FINISHREASON']._serialized_start=2556
-  _globals['_FINISHREASON']._serialized_end=2674
-  _globals['_PRIVATESUPPORT']._serialized_start=2676
-  _globals['_PRIVATESUPPORT']._serialized_end=2783
+  _globals['_ROLE']._serialized_start=2498
+  _globals['_ROLE']._serialized_end=2578
+  _globals['_SELECTION']._serialized_start=2580
+  _globals['_SELECTION']._serialized_end=2664
+  _globals['_ANSWERSOURCE']._serialized_start=2666
+  _globals['_ANSWERSOURCE']._serialized_end=2762
+  _globals['_FINISHREASON']._serialized_start=2764
+  _globals['_FINISHREASON']._serialized_end=2882
+  _globals['_PRIVATESUPPORT']._serialized_start=2884
+  _globals['_PRIVATESUPPORT']._serialized_end=2991
   _globals['_GENERATEREQUEST']._serialized_start=101
   _globals['_GENERATEREQUEST']._serialized_end=181
   _globals['_GENERATERESPONSE']._serialized_start=184
@@ -103,27 +105,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SAMPLING']._serialized_start=916
   _globals['_SAMPLING']._serialized_end=1110
   _globals['_PRIVATECONTEXT']._serialized_start=1113
-  _globals['_PRIVATECONTEXT']._serialized_end=1345
-  _globals['_RECORD']._serialized_start=1347
-  _globals['_RECORD']._serialized_end=1393
-  _globals['_PRIVACYGRANT']._serialized_start=1396
-  _globals['_PRIVACYGRANT']._serialized_end=1541
-  _globals['_PRIVACYPARAMETERS']._serialized_start=1544
-  _globals['_PRIVACYPARAMETERS']._serialized_end=1769
-  _globals['_STARTED']._serialized_start=1771
-  _globals['_STARTED']._serialized_end=1830
-  _globals['_CHUNK']._serialized_start=1832
-  _globals['_CHUNK']._serialized_end=1872
-  _globals['_FINISHED']._serialized_start=1875
-  _globals['_FINISHED']._serialized_end=2039
-  _globals['_CHARGE']._serialized_start=2041
-  _globals['_CHARGE']._serialized_end=2098
-  _globals['_LISTMODELSREQUEST']._serialized_start=2100
-  _globals['_LISTMODELSREQUEST']._serialized_end=2158
-  _globals['_LISTMODELSRESPONSE']._serialized_start=2160
-  _globals['_LISTMODELSRESPONSE']._serialized_end=2253
-  _globals['_MODEL']._serialized_start=2256
-  _globals['_MODEL']._serialized_end=2386
-  _globals['_INFERENCESERVICE']._serialized_start=2786
-  _globals['_INFERENCESERVICE']._serialized_end=3103
+  _globals['_PRIVATECONTEXT']._serialized_end=1385
+  _globals['_RECORD']._serialized_start=1387
+  _globals['_RECORD']._serialized_end=1448
+  _globals['_PRIVACYGRANT']._serialized_start=1451
+  _globals['_PRIVACYGRANT']._serialized_end=1596
+  _globals['_PRIVACYPARAMETERS']._serialized_start=1599
+  _globals['_PRIVACYPARAMETERS']._serialized_end=1824
+  _globals['_STARTED']._serialized_start=1826
+  _globals['_STARTED']._serialized_end=1940
+  _globals['_CHUNK']._serialized_start=1942
+  _globals['_CHUNK']._serialized_end=1982
+  _globals['_FINISHED']._serialized_start=1985
+  _globals['_FINISHED']._serialized_end=2149
+  _globals['_CHARGE']._serialized_start=2151
+  _globals['_CHARGE']._serialized_end=2208
+  _globals['_LISTMODELSREQUEST']._serialized_start=2210
+  _globals['_LISTMODELSREQUEST']._serialized_end=2268
+  _globals['_LISTMODELSRESPONSE']._serialized_start=2270
+  _globals['_LISTMODELSRESPONSE']._serialized_end=2363
+  _globals['_MODEL']._serialized_start=2366
+  _globals['_MODEL']._serialized_end=2496
+  _globals['_INFERENCESERVICE']._serialized_start=2994
+  _globals['_INFERENCESERVICE']._serialized_end=3311
 # @@protoc_insertion_point(module_scope)

@@ -21,6 +21,12 @@ class Selection(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SELECTION_BY_ID: _ClassVar[Selection]
     SELECTION_RETRIEVED: _ClassVar[Selection]
 
+class AnswerSource(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ANSWER_SOURCE_UNSPECIFIED: _ClassVar[AnswerSource]
+    ANSWER_SOURCE_REPLAY: _ClassVar[AnswerSource]
+    ANSWER_SOURCE_CACHE: _ClassVar[AnswerSource]
+
 class FinishReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     FINISH_REASON_UNSPECIFIED: _ClassVar[FinishReason]
@@ -40,6 +46,9 @@ ROLE_ASSISTANT: Role
 SELECTION_UNSPECIFIED: Selection
 SELECTION_BY_ID: Selection
 SELECTION_RETRIEVED: Selection
+ANSWER_SOURCE_UNSPECIFIED: AnswerSource
+ANSWER_SOURCE_REPLAY: AnswerSource
+ANSWER_SOURCE_CACHE: AnswerSource
 FINISH_REASON_UNSPECIFIED: FinishReason
 FINISH_REASON_END: FinishReason
 FINISH_REASON_STOP: FinishReason
@@ -119,26 +128,32 @@ class Sampling(_message.Message):
     def __init__(self, tokens_max: _Optional[int] = ..., temperature: _Optional[float] = ..., top_k: _Optional[int] = ..., top_p: _Optional[float] = ..., seed: _Optional[int] = ..., stop: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class PrivateContext(_message.Message):
-    __slots__ = ("dataset", "policy", "selection", "records", "grant")
+    __slots__ = ("dataset", "policy", "selection", "records", "grant", "dataset_version", "fresh")
     DATASET_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
     SELECTION_FIELD_NUMBER: _ClassVar[int]
     RECORDS_FIELD_NUMBER: _ClassVar[int]
     GRANT_FIELD_NUMBER: _ClassVar[int]
+    DATASET_VERSION_FIELD_NUMBER: _ClassVar[int]
+    FRESH_FIELD_NUMBER: _ClassVar[int]
     dataset: str
     policy: str
     selection: Selection
     records: _containers.RepeatedCompositeFieldContainer[Record]
     grant: PrivacyGrant
-    def __init__(self, dataset: _Optional[str] = ..., policy: _Optional[str] = ..., selection: _Optional[_Union[Selection, str]] = ..., records: _Optional[_Iterable[_Union[Record, _Mapping]]] = ..., grant: _Optional[_Union[PrivacyGrant, _Mapping]] = ...) -> None: ...
+    dataset_version: str
+    fresh: bool
+    def __init__(self, dataset: _Optional[str] = ..., policy: _Optional[str] = ..., selection: _Optional[_Union[Selection, str]] = ..., records: _Optional[_Iterable[_Union[Record, _Mapping]]] = ..., grant: _Optional[_Union[PrivacyGrant, _Mapping]] = ..., dataset_version: _Optional[str] = ..., fresh: _Optional[bool] = ...) -> None: ...
 
 class Record(_message.Message):
-    __slots__ = ("id", "text")
+    __slots__ = ("id", "text", "batch")
     ID_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
+    BATCH_FIELD_NUMBER: _ClassVar[int]
     id: str
     text: bytes
-    def __init__(self, id: _Optional[str] = ..., text: _Optional[bytes] = ...) -> None: ...
+    batch: str
+    def __init__(self, id: _Optional[str] = ..., text: _Optional[bytes] = ..., batch: _Optional[str] = ...) -> None: ...
 
 class PrivacyGrant(_message.Message):
     __slots__ = ("reservation", "parameters", "token_charge_units")
@@ -171,14 +186,16 @@ class PrivacyParameters(_message.Message):
     def __init__(self, slots: _Optional[int] = ..., clip: _Optional[str] = ..., temperature: _Optional[str] = ..., top_k: _Optional[int] = ..., tokens_max: _Optional[int] = ..., row_tokens_max: _Optional[int] = ..., multiplier: _Optional[int] = ..., records_per_subject: _Optional[int] = ...) -> None: ...
 
 class Started(_message.Message):
-    __slots__ = ("node", "model", "reservation")
+    __slots__ = ("node", "model", "reservation", "source")
     NODE_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     RESERVATION_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
     node: str
     model: str
     reservation: str
-    def __init__(self, node: _Optional[str] = ..., model: _Optional[str] = ..., reservation: _Optional[str] = ...) -> None: ...
+    source: AnswerSource
+    def __init__(self, node: _Optional[str] = ..., model: _Optional[str] = ..., reservation: _Optional[str] = ..., source: _Optional[_Union[AnswerSource, str]] = ...) -> None: ...
 
 class Chunk(_message.Message):
     __slots__ = ("text", "token_ids")

@@ -1,5 +1,6 @@
 """Private requests: an account before and after, and the one it cannot afford."""
 
+from dataclasses import dataclass
 from random import Random
 
 import grpc
@@ -23,12 +24,23 @@ REQUESTS_MAX = 40
 SEED = 7
 
 
-async def show_private(stage: Stage) -> None:
-    """Spend an account down to the last affordable request, and ask once more."""
-    account = await _create(stage)
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A private request and its answer."""
+
+    asked: pb.Generation
+    answered: pb.CompleteResponse
+
+
+async def show_private(stage: Stage) -> Served:
+    """Spend an account down to the last affordable request, and ask once more.
+
+    Returns the last one that was served.
+    """
+    created = await _create(stage)
     say(
         f"{ACCOUNT}: epsilon {EPSILON:g} at delta {DELTA:g}, "
-        f"{account.limit_units:,} units."
+        f"{created.limit_units:,} units."
     )
     price = await stage.balance.PriceEvent(
         budget_pb2.PriceEventRequest(
@@ -42,7 +54,8 @@ async def show_private(stage: Stage) -> None:
     )
     public = await _public_answers(stage)
     answers = await _until_refused(stage, price.token_charge_units)
-    _compare(stage, public, answers)
+    _compare(stage, public, [one.answered.text for one in answers])
+    return answers[-1]
 
 
 async def _create(stage: Stage) -> budget_pb2.Account:
@@ -78,22 +91,22 @@ async def _public_answers(stage: Stage) -> list[str]:
     return answers
 
 
-async def _until_refused(stage: Stage, token_units: int) -> list[str]:
+async def _until_refused(stage: Stage, token_units: int) -> list[Served]:
     """Ask privately until the account refuses; check every balance to the integer."""
-    answers: list[str] = []
-    before = await _account(stage)
+    answers: list[Served] = []
+    before = await account(stage)
     for _ in range(REQUESTS_MAX):
-        trace = Traced.new()
+        trace, generation = Traced.new(), _private(stage)
         try:
             response = await stage.inference.Complete(
-                pb.CompleteRequest(generation=_private(stage)),
+                pb.CompleteRequest(generation=generation),
                 timeout=CALL_TIMEOUT_S,
                 metadata=trace.metadata,
             )
         except grpc.aio.AioRpcError as error:
             _show_refusal(stage, error, trace)
             return answers
-        after = await _account(stage)
+        after = await account(stage)
         charge = response.finished.charge
         claim(
             that=charge.units == charge.tokens * token_units
@@ -110,7 +123,7 @@ async def _until_refused(stage: Stage, token_units: int) -> list[str]:
             )
         )
         stage.figures.add("requests.private")
-        answers.append(response.text)
+        answers.append(Served(generation, response))
         before = after
     claim(that=False, otherwise=f"{REQUESTS_MAX} private requests were not too many.")
     return answers
@@ -137,14 +150,15 @@ def _private(stage: Stage) -> pb.Generation:
     return generation
 
 
-async def _account(stage: Stage) -> budget_pb2.Account:
+async def account(stage: Stage) -> budget_pb2.Account:
+    """Return the data set's balance, and keep its figures."""
     response = await stage.balance.GetAccount(
         budget_pb2.GetAccountRequest(name=ACCOUNT), timeout=CALL_TIMEOUT_S
     )
-    account: budget_pb2.Account = response.account
-    stage.figures.record("budget.spent_units", account.spent_units)
-    stage.figures.record("budget.held_units", account.held_units)
-    return account
+    found: budget_pb2.Account = response.account
+    stage.figures.record("budget.spent_units", found.spent_units)
+    stage.figures.record("budget.held_units", found.held_units)
+    return found
 
 
 def _show_refusal(stage: Stage, error: grpc.aio.AioRpcError, trace: Traced) -> None:

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from federated_router.cli.demo import (
+    ledger_scene,
     private_scene,
     public_scene,
     round_scene,
@@ -55,7 +56,9 @@ async def _scenes(local: LocalFederation, figures: Figures) -> None:
         await public_scene.show_deadline(stage)
         victim = await public_scene.show_killed_node(stage)
         step(3, "Private requests, and a budget that runs out")
-        await private_scene.show_private(stage)
+        served = await private_scene.show_private(stage)
+        await ledger_scene.show_replay(stage, served.asked, served.answered)
+        await ledger_scene.show_audit(stage)
         step(4, "Load, so that there is something to learn")
         await public_scene.show_return(stage, victim)
         await public_scene.show_load(stage)

@@ -15,12 +15,13 @@ from federated_router.budget.reservation import (
 from federated_router.budget.store import SqlLedgerStore
 from federated_router.kit.clock import ManualClock
 from federated_router.kit.errors import NotFound
-from tests.support.ledger_conformance import NOON_S
 from tests.support.ledger_crasher import TOKENS
 from tests.support.ledger_world import (
     DATASET,
+    NOON_S,
     USER,
     Balance,
+    assert_chained,
     balance,
     balances_told_by,
     journal,
@@ -28,7 +29,7 @@ from tests.support.ledger_world import (
 )
 from tests.support.postgres_cluster import PostgresCluster
 
-POINTS_MIN = 12
+POINTS_MIN = 18
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
@@ -100,4 +101,5 @@ async def test_killed_router_keeps_what_it_acknowledged(url: str) -> None:
     assert await balance(store) == Balance(spent, 0, spent)
     told = balances_told_by(await journal(store))
     assert told == {name: await balance(store, name) for name in (DATASET, USER)}
+    await assert_chained(store)
     await store.close()

@@ -7,17 +7,22 @@ import pytest
 from sqlalchemy import make_url
 from sqlalchemy.exc import IntegrityError
 
+from federated_router.budget.batch import BatchPoint
 from federated_router.budget.reservation import Owner, RequestId
 from federated_router.budget.store import MIGRATIONS, SqlLedgerStore
 from federated_router.budget.transactions import ReserveOutcome
 from federated_router.kit.clock import ManualClock
 from federated_router.kit.database import Database
-from federated_router.kit.errors import BudgetExhausted, StoreUnavailable
-from tests.support.ledger_conformance import NOON_S, LedgerConformance
+from federated_router.kit.errors import BudgetExhausted, Internal, StoreUnavailable
+from tests.support.ledger_conformance import LedgerConformance
+from tests.support.ledger_records_conformance import SIGNER
+from tests.support.ledger_upgrade import LedgerUpgrade
 from tests.support.ledger_world import (
     DATASET,
+    NOON_S,
     USER,
     Balance,
+    assert_chained,
     balance,
     balances_told_by,
     journal,
@@ -62,6 +67,12 @@ class TestPostgresLedgerStore(LedgerConformance):
         await opened.close()
 
 
+class TestPostgresLedgerUpgrade(LedgerUpgrade):
+    """A schema of the first revision."""
+
+    __test__ = True
+
+
 async def test_routers_that_race_for_the_last_units_share_them(
     routers: list[SqlLedgerStore],
 ) -> None:
@@ -71,7 +82,7 @@ async def test_routers_that_race_for_the_last_units_share_them(
     answers = await asyncio.gather(
         *(
             routers[number % ROUTERS].reserve(
-                request(f"r{number}", charges=((DATASET, 1),), tokens_max=1)
+                request(f"r{number}", charges=((DATASET, 1),), steps_max=1)
             )
             for number in range(64)
         ),
@@ -132,7 +143,7 @@ async def test_expiry_and_commit_at_the_same_time_settle_once(
         routers[1].settle_orphans(Owner("router-1", "boot-2")),
         *(
             routers[number % ROUTERS].commit(
-                RequestId(f"r{number}"), owner=owner, tokens=1
+                RequestId(f"r{number}"), owner=owner, steps=1
             )
             for number in range(20)
         ),
@@ -152,6 +163,14 @@ async def test_expiry_and_commit_at_the_same_time_settle_once(
         "UPDATE ledger_accounts SET lifetime_units = lifetime_cap_units + 1",
         "UPDATE ledger_reservations SET state = 'released'",
         "DELETE FROM ledger_accounts",
+        "UPDATE ledger_accounts SET rdp_order = 1",
+        "UPDATE ledger_accounts SET block_scheme = 'record'",
+        "UPDATE ledger_accounts SET block_count = 1",
+        "UPDATE ledger_chain SET only_row = 2",
+        "UPDATE ledger_chain SET ledger_id = hash",
+        "INSERT INTO ledger_chain SELECT * FROM ledger_chain",
+        "UPDATE ledger_checkpoints SET time_us = 0",
+        "DELETE FROM ledger_checkpoints",
         "UPDATE ledger_events SET detail = ''",
         "DELETE FROM ledger_events",
         "TRUNCATE ledger_events",
@@ -164,6 +183,7 @@ async def test_server_refuses_what_the_rules_would_never_do(
     store = await SqlLedgerStore.open(url, clock=ManualClock(NOON_S))
     await store.create_account(terms(lifetime_cap_units=5000))
     await store.reserve(request())
+    await store.checkpoint(SIGNER)
     await store.close()
     database = await Database.open(url, migrations=MIGRATIONS)
 
@@ -181,6 +201,56 @@ async def test_absent_server_fails_closed() -> None:
         await SqlLedgerStore.open(url, clock=ManualClock(NOON_S))
 
     assert "nonexistent" not in caught.value.message
+
+
+async def test_connection_lost_between_two_writes_leaves_nothing(
+    url: str, cluster: PostgresCluster
+) -> None:
+    """The server takes back what a batch had written; the next batch is whole."""
+    losing = [BatchPoint.WRITTEN]
+
+    def lose(point: BatchPoint) -> None:
+        if point in losing:
+            losing.clear()
+            with cluster.connect() as operator:
+                operator.execute(
+                    "SELECT pg_terminate_backend(pid, 10000) "
+                    "FROM pg_stat_activity WHERE usename = %s",
+                    (make_url(url).username,),
+                )
+
+    store = await SqlLedgerStore.open(
+        url, clock=ManualClock(NOON_S), observe_batch=lose
+    )
+
+    told = await asyncio.gather(
+        *(store.create_account(terms(name)) for name in (DATASET, USER)),
+        return_exceptions=True,
+    )
+    await store.create_account(terms())
+
+    assert [type(one) for one in told] == [StoreUnavailable] * 2
+    assert told[0] is not told[1]
+    assert [one.sequence for one in await journal(store)] == [1]
+    await assert_chained(store)
+    await store.close()
+
+
+async def test_text_that_the_server_cannot_hold_is_its_callers_alone(
+    routers: list[SqlLedgerStore],
+) -> None:
+    """PostgreSQL has no NUL; who sends one fails, and no neighbour."""
+    store = routers[0]
+    await store.create_account(terms())
+
+    told = await asyncio.gather(
+        *(store.reserve(request(one)) for one in ("r1", "nul \0", "r2")),
+        return_exceptions=True,
+    )
+
+    assert isinstance(told[1], Internal)
+    assert await balance(store) == Balance(0, 400, 0)
+    await assert_chained(store)
 
 
 async def test_lost_connections_fail_once_and_are_made_again(

@@ -95,6 +95,30 @@ async def test_reader_cannot_write(processes: list[Database]) -> None:
             await connection.exec_driver_sql("UPDATE counters SET number = 1")
 
 
+async def test_store_sets_parameters_of_its_connections(
+    cluster: PostgresCluster, directory: Path
+) -> None:
+    """Writers and readers plan alike, and the limits stay."""
+    database = await Database.open(
+        cluster.new_user(),
+        migrations=directory,
+        timeout_s=7.0,
+        server_settings={"jit": "off", "enable_seqscan": "off"},
+    )
+
+    def told(connection: Connection) -> list[str]:
+        names = ("jit", "enable_seqscan", "statement_timeout")
+        rows = (connection.exec_driver_sql(f"SHOW {name}") for name in names)
+        return [str(one.scalar_one()) for one in rows]
+
+    written = await database.write("show", told)
+    async with database.read("show") as connection:
+        read = await connection.run_sync(told)
+
+    assert written == read == ["off", "off", "7s"]
+    await database.close()
+
+
 async def test_wait_for_a_row_is_bounded(
     cluster: PostgresCluster, directory: Path
 ) -> None:

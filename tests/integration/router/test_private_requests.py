@@ -261,18 +261,6 @@ async def test_caller_who_leaves_is_charged_in_full(router: RouterSetting) -> No
             await asyncio.sleep(0.02)
 
 
-async def test_same_request_again_is_refused_not_sampled(router: RouterSetting) -> None:
-    """One id, one release."""
-    node = await router.node("n1")
-    await router.open_dataset()
-    await complete(router, private())
-
-    with pytest.raises(errors.RequestAlreadyServed):
-        await complete(router, private())
-    assert len(node.requests) == 1
-    assert await spent_and_held(router) == (2 * TOKEN_UNITS, 0)
-
-
 async def test_same_id_with_another_body_is_refused(router: RouterSetting) -> None:
     """An id names one request for ever."""
     node = await router.node("n1")

@@ -27,6 +27,8 @@ SERVICES = [
         "RoutingService",
         "NodeRegistryService",
         "BudgetService",
+        "AuditService",
+        "ReleaseService",
         "OpsService",
     )
 ]

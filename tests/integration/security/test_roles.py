@@ -55,6 +55,21 @@ ROUTER: Doors = {
         "ListAccounts": OPERATORS,
         "PriceEvent": CLIENTS,
         "ListReservations": OPERATORS,
+        "ReportAccount": OPERATORS,
+        "OpenBlock": OPERATORS,
+        "ProposeRenewal": OPERATORS,
+        "ApproveRenewal": OPERATORS,
+        "CloseAccount": OPERATORS,
+    },
+    "AuditService": {
+        "ListEntries": OPERATORS,
+        "ListCheckpoints": OPERATORS,
+        "CreateCheckpoint": OPERATORS,
+    },
+    "ReleaseService": {
+        "ReleaseNumber": {Role.CLIENT},
+        "ReleaseCounts": {Role.CLIENT},
+        "SelectOption": {Role.CLIENT},
     },
     "OpsService": OPS,
 }

@@ -18,6 +18,7 @@ from federated_router.budget.accounts import (
     settle,
 )
 from federated_router.budget.ledger import (
+    CHARGES_MAX,
     Admitted,
     ReserveRequest,
     Shortfall,
@@ -120,9 +121,9 @@ def test_gate_takes_the_renewal_that_is_due_into_account() -> None:
         request("x" * 201),
         replace(request(), body_digest=b"short"),
         request(owner=Owner("", "boot")),
-        request(tokens_max=0),
-        request(tokens_max=-1),
-        request(tokens_max=True),
+        request(steps_max=0),
+        request(steps_max=-1),
+        request(steps_max=True),
         request(lease_s=0.0),
         request(lease_s=float("nan")),
         request(lease_s=float("inf")),
@@ -130,10 +131,12 @@ def test_gate_takes_the_renewal_that_is_due_into_account() -> None:
         request(charges=((DATASET, 1), (DATASET, 1))),
         request(charges=((DATASET, 0),)),
         request(charges=((DATASET, -5),)),
-        request(charges=((DATASET, UNITS_MAX),), tokens_max=2),
+        request(charges=((DATASET, UNITS_MAX),), steps_max=2),
         request(charges=((AccountName("accounts/ward"), 1),)),
         request(
-            charges=tuple((AccountName(f"accounts/user-{n}"), 1) for n in range(65))
+            charges=tuple(
+                (AccountName(f"accounts/user-{n}"), 1) for n in range(CHARGES_MAX + 1)
+            )
         ),
         replace(request(), charges=(Charge(DATASET, 0.5),)),  # type: ignore[arg-type]
         replace(request(), charges=(Charge(DATASET, float("nan")),)),  # type: ignore[arg-type]

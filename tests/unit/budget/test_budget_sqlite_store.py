@@ -11,8 +11,10 @@ from federated_router.budget.store import MIGRATIONS, SqlLedgerStore
 from federated_router.kit.clock import ManualClock
 from federated_router.kit.database import Database
 from federated_router.kit.errors import StoreUnavailable
-from tests.support.ledger_conformance import NOON_S, LedgerConformance
-from tests.support.ledger_world import OWNER, Balance, balance, request, terms
+from tests.support.ledger_conformance import LedgerConformance
+from tests.support.ledger_records_conformance import SIGNER
+from tests.support.ledger_upgrade import LedgerUpgrade
+from tests.support.ledger_world import NOON_S, OWNER, Balance, balance, request, terms
 
 
 @pytest.fixture
@@ -36,6 +38,12 @@ class TestSqliteLedgerStore(LedgerConformance):
         await opened.close()
 
 
+class TestSqliteLedgerUpgrade(LedgerUpgrade):
+    """A file of the first revision."""
+
+    __test__ = True
+
+
 async def test_ledger_reopened_is_the_ledger_that_was(url: str) -> None:
     """What was acknowledged is there for the next process."""
     clock = ManualClock(NOON_S)
@@ -45,7 +53,7 @@ async def test_ledger_reopened_is_the_ledger_that_was(url: str) -> None:
     await first.close()
 
     second = await SqlLedgerStore.open(url, clock=clock)
-    await second.commit(RequestId("request-1"), owner=OWNER, tokens=3)
+    await second.commit(RequestId("request-1"), owner=OWNER, steps=3)
 
     assert await balance(second) == Balance(6, 0, 6)
     await second.close()
@@ -72,10 +80,18 @@ async def test_two_processes_on_one_file_share_one_budget(url: str) -> None:
         "UPDATE ledger_accounts SET reserved_units = limit_units + 1",
         "UPDATE ledger_accounts SET spent_units = -1",
         "UPDATE ledger_accounts SET lifetime_units = lifetime_cap_units + 1",
-        "UPDATE ledger_reservations SET tokens_charged = 1",
+        "UPDATE ledger_reservations SET steps_charged = 1",
         "UPDATE ledger_reservations SET state = 'released'",
         "UPDATE ledger_reservations SET state = 'forgiven'",
         "DELETE FROM ledger_accounts",
+        "UPDATE ledger_accounts SET rdp_order = 1",
+        "UPDATE ledger_accounts SET block_scheme = 'record'",
+        "UPDATE ledger_accounts SET block_count = 1",
+        "UPDATE ledger_chain SET only_row = 2",
+        "UPDATE ledger_chain SET ledger_id = hash",
+        "INSERT INTO ledger_chain SELECT * FROM ledger_chain",
+        "UPDATE ledger_checkpoints SET time_us = 0",
+        "DELETE FROM ledger_checkpoints",
         "UPDATE ledger_events SET detail = ''",
         "DELETE FROM ledger_events",
     ],
@@ -87,6 +103,7 @@ async def test_schema_refuses_what_the_rules_would_never_do(
     store = await SqlLedgerStore.open(url, clock=ManualClock(NOON_S))
     await store.create_account(terms(lifetime_cap_units=5000))
     await store.reserve(request())
+    await store.checkpoint(SIGNER)
     await store.close()
     database = await Database.open(url, migrations=MIGRATIONS)
 

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from federated_router.api.v1 import budget_pb2, registry_pb2, routing_pb2
 from federated_router.cli import screen
-from federated_router.cli.budget import account_row
+from federated_router.cli.budget_text import account_row
 from federated_router.cli.main import say_error
 from federated_router.cli.node import node_row
 from federated_router.cli.route import candidate_table
@@ -111,9 +111,9 @@ def test_account_row_says_when_it_renews() -> None:
 
     sometimes = account_row(account)
 
-    assert (never[0], never[-1]) == ("accounts/dataset-d", "-")
-    assert str(sometimes[-1]) == "2030-02-01"
-    assert len(str(never[1])) == 30
+    assert (never[0], never[-2]) == ("accounts/dataset-d", "-")
+    assert sometimes[-2] == "2030-02-01"
+    assert len(str(never[2])) == 21
 
 
 def test_node_row_speaks_peoples_words() -> None:

@@ -1,6 +1,5 @@
 """Charges are exact integers, rounded against the spender."""
 
-import math
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
@@ -14,21 +13,13 @@ from federated_router.kit.errors import ChargeMismatch, FieldInvalid
 from federated_router.privacy.charge import (
     UNITS_PER_RHO,
     charge_units,
-    cost_units,
-    event_units,
-    limit_units,
     require_token_charge,
     token_charge_units,
     token_rho,
     worst_case_units,
 )
-from federated_router.privacy.event import (
-    Composed,
-    NoisedSum,
-    PureRelease,
-    TokensSampled,
-)
 from federated_router.privacy.policy import PrivatePolicy
+from federated_router.privacy.units import units_down, units_up
 
 PAPER = PrivatePolicy(
     name="paper",
@@ -103,9 +94,9 @@ def test_several_records_of_a_person_cost_their_square() -> None:
 
 def test_a_hundred_charges_of_five_thousandths_are_one_half() -> None:
     """In floating point the hundredth charge is refused."""
-    spent_units = 100 * cost_units(Decimal("0.005"))
+    spent_units = 100 * units_up(Decimal("0.005"))
 
-    assert spent_units == limit_units(Decimal("0.5"))
+    assert spent_units == units_down(Decimal("0.5"))
 
 
 def test_hold_minus_release_is_the_commit() -> None:
@@ -137,17 +128,17 @@ def test_no_sampled_token_costs_nothing() -> None:
 def test_amounts_that_are_no_charge_are_refused(rho: str) -> None:
     """A positive amount below one unit could be spent for ever."""
     with pytest.raises(FieldInvalid):
-        cost_units(Decimal(rho))
+        units_up(Decimal(rho))
     with pytest.raises(FieldInvalid):
-        limit_units(Decimal(rho))
+        units_down(Decimal(rho))
 
 
 def test_costs_round_up_and_limits_round_down() -> None:
     """Both roundings are against the spender."""
     rho = Decimal("0.0000000000015")
 
-    assert cost_units(rho) == 2
-    assert limit_units(rho) == 1
+    assert units_up(rho) == 2
+    assert units_down(rho) == 1
 
 
 def test_a_policy_almost_free_of_charge_is_refused() -> None:
@@ -201,38 +192,3 @@ def test_charge_grows_with_everything_that_costs_privacy(
     ]
 
     assert all(worst_case_units(policy) < worst_case_units(other) for other in dearer)
-
-
-@given(tokens=st.integers(0, 500), rho_thousandths=st.integers(1, 5000))
-def test_an_event_costs_the_sum_of_its_parts(tokens: int, rho_thousandths: int) -> None:
-    """Adaptive composition of zCDP is addition."""
-    sampled = TokensSampled(policy=PAPER, tokens=tokens)
-    pure = PureRelease(epsilon=Decimal(rho_thousandths) / 1000)
-
-    whole = event_units(Composed((sampled, Composed((pure, sampled)))))
-
-    assert whole == 2 * event_units(sampled) + event_units(pure)
-
-
-def test_noised_sum_costs_at_least_a_gaussian() -> None:
-    """9 / (2 * 3 * 100) = 0.015, and a unit for not being one Gaussian exactly."""
-    event = NoisedSum(sensitivity_squared=9, share_sigma=10.0, shares_min=3, length=50)
-
-    assert event_units(event) == 15_000_000_001
-
-
-def test_noised_sum_of_coarse_shares_pays_for_its_shape() -> None:
-    """Sums of narrow discrete Gaussians are lumpy; the known bound charges for it."""
-    event = NoisedSum(
-        sensitivity_squared=1, share_sigma=1.4, shares_min=5, length=10000
-    )
-    tau = 10 * 4 * math.exp(-(math.pi**2) * 1.4**2)
-    lower = 1 / (10 * 1.4**2) + tau * 10000 / 4
-
-    assert event_units(event) / UNITS_PER_RHO == pytest.approx(lower, rel=1e-5)
-    assert event_units(event) / UNITS_PER_RHO > lower
-
-
-def test_pure_release_costs_half_its_square() -> None:
-    """Bun and Steinke: epsilon-DP is (epsilon^2 / 2)-zCDP."""
-    assert event_units(PureRelease(epsilon=Decimal("0.5"))) == 125_000_000_000

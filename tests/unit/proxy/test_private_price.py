@@ -5,28 +5,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from federated_router.api.v1 import inference_pb2 as pb
+from federated_router.budget.settings import AnswerScope
 from federated_router.kit import errors
 from federated_router.privacy.charge import token_charge_units
+from federated_router.privacy.policy import PrivatePolicy
 from federated_router.privacy.settings import PolicySettings
-from federated_router.proxy.private_charge import (
-    REFUNDABLE,
+from federated_router.privacy.step import token_step
+from federated_router.proxy.private_charge import REFUNDABLE, refund_cause
+from federated_router.proxy.private_price import (
     body_digest,
-    price_of,
-    refund_cause,
+    cache_key,
+    release_of,
+    terms_of,
 )
 from federated_router.proxy.private_proxy import parameters_message
 
-POLICY = PolicySettings.model_validate(
-    {
-        "name": "p",
-        "slots": 8,
-        "clip": "1",
-        "temperature": "1",
-        "top_k": 10,
-        "tokens_max": 8,
-        "row_tokens_max": 64,
-    }
-).policy()
+POLICY_SETTINGS = {
+    "name": "p",
+    "slots": 8,
+    "clip": "1",
+    "temperature": "1",
+    "top_k": 10,
+    "tokens_max": 8,
+    "row_tokens_max": 64,
+}
+POLICY = PolicySettings.model_validate(POLICY_SETTINGS).policy()
 
 
 def private(request_id: str = "r-1", *, tokens_max: int | None = None) -> pb.Generation:
@@ -50,17 +53,26 @@ def test_caller_can_lower_the_worst_case_and_not_raise_it(
     asked: int | None, priced: int
 ) -> None:
     """The policy's length is the most that anyone may sample."""
-    price = price_of(private(tokens_max=asked), POLICY, user="alice")
+    terms = terms_of(private(tokens_max=asked), POLICY)
 
-    assert price.policy.tokens_max == priced
-    assert price.token_units == token_charge_units(POLICY)
+    assert terms.policy.tokens_max == priced
+    assert terms.token_units == token_charge_units(POLICY)
 
 
-def test_data_set_and_user_are_both_charged() -> None:
-    """The data set's account carries the guarantee, the user's is a quota."""
-    price = price_of(private(), POLICY, user="alice")
+def test_release_names_records_only_where_their_ids_are_public() -> None:
+    """Which records a search found is told by their content."""
+    by_id, retrieved = private(), private()
+    retrieved.private_context.selection = pb.SELECTION_RETRIEVED
 
-    assert price.accounts == ("accounts/dataset-d", "accounts/user-alice")
+    releases = [
+        release_of(message, terms_of(message, POLICY), user="alice")
+        for message in (by_id, retrieved)
+    ]
+
+    assert releases[0].dataset == "d"
+    assert releases[0].step == token_step(POLICY)
+    assert [key.record_id for key in releases[0].records or ()] == ["a"]
+    assert releases[1].records is None
 
 
 def test_digest_is_of_body_and_user_and_not_of_the_id() -> None:
@@ -83,6 +95,73 @@ def test_any_other_body_has_another_digest(text: bytes, tokens_max: int) -> None
     digests = {body_digest(one, user="a") for one in (private(), record, limit)}
 
     assert len(digests) == 3
+
+
+def key(
+    message: pb.Generation,
+    *,
+    user: str = "alice",
+    scope: AnswerScope = AnswerScope.USER,
+    policy: PrivatePolicy = POLICY,
+) -> bytes | None:
+    """Return the cache key of a message."""
+    return cache_key(message, terms_of(message, policy), user=user, scope=scope)
+
+
+def versioned(selection: pb.Selection = pb.SELECTION_BY_ID) -> pb.Generation:
+    """Return a private request about version 7 of its data set."""
+    message = private()
+    message.private_context.dataset_version = "7"
+    message.private_context.selection = selection
+    return message
+
+
+def test_answer_about_an_unknown_version_is_never_cached() -> None:
+    """The records may have changed since, and nobody says that they have not."""
+    assert key(private()) is None
+
+
+@given(text=st.binary(max_size=50))
+def test_cache_key_never_depends_on_what_a_record_says(text: bytes) -> None:
+    """A hit would tell whether a record has changed."""
+    other = versioned()
+    other.private_context.records[0].text = text
+
+    assert key(other) == key(versioned())
+
+
+def test_cache_key_says_nothing_of_records_that_a_search_found() -> None:
+    """Their ids, and how many they are, follow from their content."""
+    found = versioned(pb.SELECTION_RETRIEVED)
+    others = versioned(pb.SELECTION_RETRIEVED)
+    others.private_context.records.add(id="b", text=b"y")
+
+    assert key(others) == key(found)
+
+
+def test_cache_key_depends_on_every_public_part() -> None:
+    """Another question, data set, version, policy, record list or length is another."""
+    changes = [versioned() for _ in range(7)]
+    changes[0].messages[0].content = "goodbye"
+    changes[1].private_context.dataset = "datasets/e"
+    changes[2].private_context.dataset_version = "8"
+    changes[3].private_context.records.add(id="b", text=b"x")
+    changes[4].sampling.tokens_max = 3
+    changes[5].model = "models/other"
+    changes[6].sampling.stop.append("end")
+    keys = {key(message) for message in (versioned(), *changes)}
+    policy = POLICY_SETTINGS | {"clip": "0.5"}
+    keys.add(key(versioned(), policy=PolicySettings.model_validate(policy).policy()))
+
+    assert len(keys) == 9
+
+
+def test_cache_key_is_of_the_user_unless_the_data_set_shares() -> None:
+    """A hit by somebody else tells that the question was asked before."""
+    shared = AnswerScope.DATASET
+
+    assert key(versioned()) != key(versioned(), user="bob")
+    assert key(versioned(), scope=shared) == key(versioned(), user="bob", scope=shared)
 
 
 def test_terms_survive_the_wire_to_the_last_digit() -> None:

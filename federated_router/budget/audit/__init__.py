@@ -1,0 +1,1 @@
+"""The audit log for outsiders: export, verification, signing."""

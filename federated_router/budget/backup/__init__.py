@@ -1,0 +1,1 @@
+"""Backups of a ledger: written online, read back, restored."""

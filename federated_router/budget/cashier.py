@@ -1,0 +1,166 @@
+"""Holds for requests that publish something: opened before, settled whatever happens.
+
+Decides that a hold is settled exactly once, also when its caller leaves meanwhile.
+Refuses to know what is published and how much of it costs how much.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass
+
+from federated_router.budget.answers import Answer
+from federated_router.budget.ledger import ReserveRequest
+from federated_router.budget.port import LedgerStore
+from federated_router.budget.pricing import Price
+from federated_router.budget.reservation import (
+    Owner,
+    ReleaseCause,
+    RequestId,
+    Reservation,
+    ReservationState,
+)
+from federated_router.budget.transactions import ReserveAnswer, ReserveOutcome
+from federated_router.kit.errors import FederationError, RequestAlreadyServed
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKeys:
+    """Under what a request is known to the ledger: its id, and a digest of its body."""
+
+    request_id: RequestId
+    body_digest: bytes
+
+
+class Hold:
+    """A live reservation. Settling survives cancellation and happens once."""
+
+    def __init__(
+        self,
+        ledger: LedgerStore,
+        owner: Owner,
+        request_id: RequestId,
+        *,
+        steps_max: int,
+    ) -> None:
+        self._ledger = ledger
+        self._owner = owner
+        self._request_id = request_id
+        self._steps_max = steps_max
+        self._settled: asyncio.Future[Reservation] | None = None
+
+    @property
+    def name(self) -> str:
+        """Return `reservations/ID`."""
+        return f"reservations/{self._request_id}"
+
+    @property
+    def is_settled(self) -> bool:
+        """Return whether commit or release has begun."""
+        return self._settled is not None
+
+    async def commit(self, steps: int, answer: Answer | None = None) -> None:
+        """Charge the steps that were taken, durably.
+
+        `answer` is kept in the same transaction, to be served again.
+        """
+        await self._settle(
+            self._ledger.commit(
+                self._request_id, owner=self._owner, steps=steps, answer=answer
+            )
+        )
+
+    async def commit_in_full(self) -> None:
+        """Charge the worst case, because nobody can prove less."""
+        await self.commit(self._steps_max)
+
+    async def release(self, cause: ReleaseCause) -> None:
+        """Give everything back: nothing was sampled, and no record is the reason."""
+        await self._settle(
+            self._ledger.release(self._request_id, owner=self._owner, cause=cause)
+        )
+
+    async def _settle(self, work: Coroutine[object, object, Reservation]) -> None:
+        """Run `work` to its end even if the caller is cancelled meanwhile.
+
+        A settlement that the ledger refused did nothing, so another may follow.
+        """
+        self._settled = asyncio.ensure_future(work)
+        try:
+            await asyncio.shield(self._settled)
+        except FederationError:
+            self._settled = None
+            raise
+
+
+class Cashier:
+    """Opens holds in the ledger for one router process."""
+
+    def __init__(
+        self,
+        *,
+        ledger: LedgerStore,
+        owner: Owner,
+        lease_margin_s: float,
+    ) -> None:
+        self._ledger = ledger
+        self._owner = owner
+        self._lease_margin_s = lease_margin_s
+
+    async def reserve(
+        self, keys: RequestKeys, price: Price, *, steps_max: int, time_s: float
+    ) -> Hold:
+        """Hold the worst case for `time_s` and a margin.
+
+        Raises:
+            BudgetExhausted: an account cannot cover it; nothing was held.
+            AccountClosed, BlockUnknown: an account takes no charge, or is not open.
+            RequestAlreadyServed: the same request was made before.
+            RequestIdReused: another request had this id.
+        """
+        request = ReserveRequest(
+            request_id=keys.request_id,
+            body_digest=keys.body_digest,
+            owner=self._owner,
+            charges=price.charges,
+            steps_max=steps_max,
+            lease_s=time_s + self._lease_margin_s,
+            event=price.event,
+            opens=price.opens,
+        )
+        answer = await self._reserved(request)
+        if answer.outcome is not ReserveOutcome.OPENED:
+            raise already_served(answer.reservation)
+        return Hold(self._ledger, self._owner, keys.request_id, steps_max=steps_max)
+
+    async def _reserved(self, request: ReserveRequest) -> ReserveAnswer:
+        """Reserve; give back what a caller who left meanwhile would leave behind."""
+        pending = asyncio.ensure_future(self._ledger.reserve(request))
+        try:
+            return await asyncio.shield(pending)
+        except asyncio.CancelledError:
+            answer = await pending
+            if answer.outcome is ReserveOutcome.OPENED:
+                await self._ledger.release(
+                    request.request_id,
+                    owner=self._owner,
+                    cause=ReleaseCause.CALLER_CANCELLED,
+                )
+            raise
+
+
+def already_served(reservation: Reservation) -> RequestAlreadyServed:
+    """Return the error for an id whose answer is not, or not yet, there to replay."""
+    running = reservation.state is ReservationState.RESERVED
+    advice = (
+        "It still runs: wait, then ask again with the same request_id."
+        if running
+        else "Its answer is not kept. Use a new request_id, which is a new release."
+    )
+    return RequestAlreadyServed(
+        "This request was made before, and sampling it again would be another "
+        f"release. {advice}",
+        metadata={
+            "request_id": reservation.request_id,
+            "state": reservation.state.value,
+        },
+    )

@@ -1,0 +1,1 @@
+"""Statistics of a data set, published with noise under its privacy budget."""
