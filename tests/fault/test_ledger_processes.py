@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.fault, pytest.mark.timeout(900)]
 ROUTERS = 4
 LIVES = 30
 TIMEOUT_S = 800.0
-ACKNOWLEDGED_MIN = 2000
+ACKNOWLEDGED_MIN = 3000
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

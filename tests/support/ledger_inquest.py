@@ -50,7 +50,7 @@ async def riot_and_inquest(
     store = await SqlLedgerStore.open(url, clock=SystemClock(), timeout_s=60.0)
     await store.create_account(WARD)
     for name in USERS:
-        await store.create_account(terms(name, limit_units=900))
+        await store.create_account(terms(name, limit_units=2500))
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "tests.support.ledger_riot", url, seed),

@@ -48,8 +48,8 @@ TASKS: Final = 8
 POINTS: Final = (5, 500)
 """How many points of batches a router passes before it dies."""
 USERS: Final = tuple(AccountName(f"accounts/user-{one}") for one in ("ada", "bo", "cy"))
-BLOCKS: Final = BlockTerms(scheme=BlockScheme.RECORD, limit_units=400)
-WARD: Final = terms(limit_units=1500, blocks=BLOCKS)
+BLOCKS: Final = BlockTerms(scheme=BlockScheme.RECORD, limit_units=1200)
+WARD: Final = terms(limit_units=4000, blocks=BLOCKS)
 SIGNER: Final = CheckpointSigner(Ed25519PrivateKey.from_private_bytes(bytes(32)))
 KEEP_S: Final = 3600.0
 

@@ -259,7 +259,10 @@ async def test_price_names_every_account_and_charges_none(
         ({"accounting": 9}, "accounting"),
         ({"epsilon": float("nan")}, "epsilon"),
         ({"delta": 0.9}, "delta"),
-        ({"blocks": pb.BlockTerms(scheme=9, epsilon=1)}, "account.blocks.scheme"),
+        (
+            {"blocks": pb.BlockTerms(scheme=9, epsilon=1)},  # type: ignore[arg-type]
+            "account.blocks.scheme",
+        ),
         (
             {"blocks": pb.BlockTerms(scheme=pb.BlockTerms.SCHEME_BUCKET, epsilon=1)},
             "blocks.bucket_count",

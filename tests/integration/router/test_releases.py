@@ -218,7 +218,7 @@ async def test_request_that_cannot_be_drawn_costs_nothing(
     await router.open_dataset()
 
     with pytest.raises(errors.FieldInvalid) as caught:
-        await release(router, number(**change))
+        await release(router, number(**change))  # type: ignore[arg-type]
 
     assert caught.value.metadata["field"] == field
     assert (await router.account()).spent_units == 0
