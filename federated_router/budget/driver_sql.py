@@ -81,7 +81,7 @@ def _driver_sql(
         reservations_by_request=f"""
             SELECT {_columns(RESERVATIONS, "r.")}, c.account, c.units_per_step
             FROM ledger_reservations r JOIN ledger_charges c ON c.number = r.number
-            WHERE r.request_id {among} ORDER BY r.number, c.account""",
+            WHERE r.request_id {among}""",
         save_accounts=_save_accounts(part, source),
         save_reservations=_save_reservations(part, source),
         save_chain=f"""

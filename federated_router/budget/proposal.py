@@ -28,9 +28,11 @@ class Proposal:
 
 def check_reason(reason: str) -> None:
     """Raise FieldInvalid for a reason that tells nobody anything."""
-    if not 0 < len(reason.strip()) <= REASON_LENGTH_MAX:
+    told = reason.strip()
+    if not 0 < len(told) <= REASON_LENGTH_MAX or not told.isprintable():
         raise FieldInvalid(
-            f"Give a reason of 1 to {REASON_LENGTH_MAX} characters for the audit log.",
+            f"Give a reason of 1 to {REASON_LENGTH_MAX} characters, in one line, for "
+            "the audit log.",
             field="reason",
         )
 

@@ -104,7 +104,7 @@ def proposal_of(row: Columns) -> Proposal:
 
 def answer_of(row: Columns) -> Answer:
     """Return the answer that a row holds."""
-    (_, request_id, cache_key, content, _, stored_time_s, expires_time_s) = row
+    (_, request_id, cache_key, _, stored_time_s, expires_time_s, content) = row
     return Answer(
         request_id=RequestId(request_id),
         content=bytes(content),

@@ -104,8 +104,8 @@ def answer_values(answer: Answer) -> Values:
     return (
         answer.request_id,
         answer.cache_key,
-        answer.content,
         answer.size_bytes,
         answer.stored_time_s,
         answer.expires_time_s,
+        answer.content,
     )

@@ -106,8 +106,9 @@ ANSWERS: Final = Table(
     Column("number", BigInteger, primary_key=True),
     Column("request_id", Text),
     Column("cache_key", LargeBinary),
-    Column("content", LargeBinary),
     Column("size_bytes", BigInteger),
     Column("stored_time_s", Float(53)),
     Column("expires_time_s", Float(53)),
+    # The last: SQLite reads a row up to the column that is asked for.
+    Column("content", LargeBinary),
 )

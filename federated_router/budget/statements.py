@@ -7,7 +7,7 @@ its values. `driver_sql` has those of the request path.
 
 from typing import Final
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, exists, func, literal_column, select
 
 from federated_router.budget.reservation import ReservationState
 from federated_router.budget.schema import (
@@ -20,7 +20,10 @@ from federated_router.budget.schema import (
     RESERVATIONS,
 )
 
-_HELD: Final = RESERVATIONS.c.state == ReservationState.RESERVED.value
+# Not a bound value: the index of holds is used only where the text says the state.
+_HELD: Final = RESERVATIONS.c.state == literal_column(
+    f"'{ReservationState.RESERVED.value}'"
+)
 _CHARGED_UNITS: Final = CHARGES.c.units_per_step * RESERVATIONS.c.steps_charged
 _CHARGED_SINCE: Final = (
     CHARGES.c.account == bindparam("name"),
@@ -63,8 +66,16 @@ ORPHANS: Final = (
 )
 HOLDERS: Final = (
     select(RESERVATIONS.c.request_id)
-    .join_from(RESERVATIONS, CHARGES, RESERVATIONS.c.number == CHARGES.c.number)
-    .where(_HELD, CHARGES.c.account == bindparam("name"))
+    .where(
+        _HELD,
+        # Begins with what is held: an account's charges are its whole history.
+        exists()
+        .where(
+            CHARGES.c.number == RESERVATIONS.c.number,
+            CHARGES.c.account == bindparam("name"),
+        )
+        .correlate(RESERVATIONS),
+    )
     .order_by(RESERVATIONS.c.number)
     .limit(bindparam("count_max"))
 )
@@ -130,7 +141,7 @@ KEPT_BYTES: Final = select(func.coalesce(func.sum(ANSWERS.c.size_bytes), 0))
 EXPIRED_ANSWERS: Final = (
     select(ANSWERS.c.number, ANSWERS.c.size_bytes)
     .where(ANSWERS.c.expires_time_s <= bindparam("now_s"))
-    .order_by(ANSWERS.c.number)
+    .order_by(ANSWERS.c.expires_time_s)
     .limit(bindparam("count_max"))
 )
 OLDEST_ANSWERS: Final = (

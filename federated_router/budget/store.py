@@ -32,11 +32,12 @@ from federated_router.kit.log import get_logger
 T = TypeVar("T")
 MIGRATIONS: Final = "federated_router.budget.migrations"
 # Every statement looks rows up by key. The planner of PostgreSQL reads whole tables
-# where it believes them small, and keeps to that plan while they grow.
+# where it finds them small, and would keep to that plan while they grow.
 BY_INDEX: Final = {
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
+    "plan_cache_mode": "force_custom_plan",
     "jit": "off",
 }
 log = get_logger("ledger")

@@ -131,17 +131,17 @@ CREATE TABLE ledger_answers (
     number {counted} PRIMARY KEY,
     request_id TEXT NOT NULL UNIQUE REFERENCES ledger_reservations (request_id),
     cache_key {bytes} CHECK (length(cache_key) = 32),
-    content {bytes} NOT NULL,
     size_bytes BIGINT NOT NULL CHECK (size_bytes = length(content)),
     stored_time_s DOUBLE PRECISION NOT NULL,
-    expires_time_s DOUBLE PRECISION NOT NULL
+    expires_time_s DOUBLE PRECISION NOT NULL,
+    content {bytes} NOT NULL
 )
 """
 
 _INDEXES = (
     "CREATE INDEX ledger_charges_of_account ON ledger_charges (account, number)",
-    # Only what is held is ever looked for by lease or owner, and that is little.
-    """CREATE INDEX ledger_reservations_held ON ledger_reservations (lease_expires_s)
+    # Holds are looked for by lease, owner and account, oldest first; they are few.
+    """CREATE INDEX ledger_reservations_held ON ledger_reservations (number)
        WHERE state = 'reserved'""",
     """CREATE INDEX ledger_answers_cached ON ledger_answers (cache_key, number)
        WHERE cache_key IS NOT NULL""",
