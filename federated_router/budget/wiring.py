@@ -28,7 +28,7 @@ from federated_router.budget.quotas import Quotas
 from federated_router.budget.reservation import Owner
 from federated_router.budget.service import BudgetServicer, PolicyLookup, Terms
 from federated_router.budget.settings import BudgetSettings
-from federated_router.budget.store import SqlLedgerStore
+from federated_router.budget.sql.store import SqlLedgerStore
 from federated_router.kit.clock import Clock
 from federated_router.kit.daemon import Background
 from federated_router.kit.grpc_server import ServiceBinding

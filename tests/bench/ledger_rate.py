@@ -20,7 +20,7 @@ import uvloop
 
 from federated_router.budget import ledger
 from federated_router.budget.accounts import AccountName, open_account
-from federated_router.budget.store import SqlLedgerStore
+from federated_router.budget.sql.store import SqlLedgerStore
 from federated_router.kit.clock import SystemClock
 from tests.bench.figures import Sheet
 from tests.bench.ledger_bare import bare_per_second

@@ -19,8 +19,8 @@ from federated_router.budget.backup.restore import Restore, RestoreSummary, rest
 from federated_router.budget.chain import ChainHead
 from federated_router.budget.checkpoint import Checkpoint, CheckpointSigner
 from federated_router.budget.reservation import RequestId
-from federated_router.budget.schema import ANSWERS
-from federated_router.budget.store import MIGRATIONS, SqlLedgerStore
+from federated_router.budget.sql.schema import ANSWERS
+from federated_router.budget.sql.store import MIGRATIONS, SqlLedgerStore
 from federated_router.kit.clock import ManualClock
 from federated_router.kit.database import Database
 from tests.support.audit_world import (

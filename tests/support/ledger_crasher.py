@@ -14,9 +14,9 @@ import sys
 from collections.abc import Callable
 from itertools import count
 
-from federated_router.budget.batch import BatchPoint
 from federated_router.budget.reservation import RequestId
-from federated_router.budget.store import SqlLedgerStore
+from federated_router.budget.sql.batch import BatchPoint
+from federated_router.budget.sql.store import SqlLedgerStore
 from federated_router.kit.clock import ManualClock
 from tests.support.ledger_world import BOTH, NOON_S, OWNER, request
 

@@ -18,7 +18,7 @@ from federated_router.budget.reservation import (
     Reservation,
     ReservationState,
 )
-from federated_router.budget.store import SqlLedgerStore
+from federated_router.budget.sql.store import SqlLedgerStore
 from federated_router.kit.clock import SystemClock
 from tests.support.ledger_riot import USERS, WARD
 from tests.support.ledger_world import (

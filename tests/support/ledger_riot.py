@@ -24,7 +24,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from federated_router.budget.accounts import AccountName, BlockScheme, BlockTerms
 from federated_router.budget.answers import Answer
-from federated_router.budget.batch import BatchPoint
 from federated_router.budget.blocks import block_name, block_terms
 from federated_router.budget.checkpoint import CheckpointSigner
 from federated_router.budget.port import LedgerStore
@@ -33,7 +32,8 @@ from federated_router.budget.reservation import (
     ReleaseCause,
     RequestId,
 )
-from federated_router.budget.store import SqlLedgerStore
+from federated_router.budget.sql.batch import BatchPoint
+from federated_router.budget.sql.store import SqlLedgerStore
 from federated_router.budget.transactions import ReserveOutcome
 from federated_router.kit.clock import SystemClock
 from federated_router.kit.errors import (

@@ -12,7 +12,7 @@ from federated_router.budget.reservation import (
     RequestId,
     ReservationState,
 )
-from federated_router.budget.store import SqlLedgerStore
+from federated_router.budget.sql.store import SqlLedgerStore
 from federated_router.kit.clock import ManualClock
 from tests.support.ledger_v1 import BALANCES, TIME_S, write_v1
 from tests.support.ledger_world import (

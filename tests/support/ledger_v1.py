@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-from federated_router.budget.store import MIGRATIONS
+from federated_router.budget.sql.store import MIGRATIONS
 from federated_router.kit.database import Database
 from tests.support.ledger_world import DATASET, USER, Balance
 

@@ -27,8 +27,8 @@ from federated_router.budget.backup.format import (
 )
 from federated_router.budget.backup.target import TIMEOUT_S, is_absent_file
 from federated_router.budget.chain import ChainHead
-from federated_router.budget.schema import ANSWERS, CHAIN
-from federated_router.budget.store import MIGRATIONS
+from federated_router.budget.sql.schema import ANSWERS, CHAIN
+from federated_router.budget.sql.store import MIGRATIONS
 from federated_router.kit.clock import Clock
 from federated_router.kit.database import unavailable
 from federated_router.kit.database_address import DatabaseAddress

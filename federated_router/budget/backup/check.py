@@ -18,7 +18,7 @@ from federated_router.budget.audit.replay import Replay
 from federated_router.budget.backup.format import BackupHeader, BackupRow, damaged
 from federated_router.budget.chain import ChainHead, genesis
 from federated_router.budget.checkpoint import Checkpoint, is_genuine
-from federated_router.budget.schema import (
+from federated_router.budget.sql.schema import (
     ACCOUNTS,
     CHAIN,
     CHARGES,

@@ -20,7 +20,7 @@ from typing import IO, Final
 from sqlalchemy import BigInteger, Column, Float, LargeBinary, Table
 
 from federated_router.budget.chain import HASH_BYTES, LEDGER_ID_BYTES, ChainHead
-from federated_router.budget.schema import METADATA
+from federated_router.budget.sql.schema import METADATA
 from federated_router.kit.errors import FieldInvalid
 
 FORMAT: Final = "federated-router ledger backup 1"

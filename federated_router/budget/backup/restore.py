@@ -33,7 +33,7 @@ from federated_router.budget.backup.target import refuse_rows, refuse_used
 from federated_router.budget.chain import ChainHead, head_after, link
 from federated_router.budget.checkpoint import Checkpoint
 from federated_router.budget.proposal import check_reason
-from federated_router.budget.schema import (
+from federated_router.budget.sql.schema import (
     ACCOUNTS,
     ANSWERS,
     CHAIN,
@@ -42,7 +42,7 @@ from federated_router.budget.schema import (
     ENTRIES,
     RESERVATIONS,
 )
-from federated_router.budget.store import MIGRATIONS
+from federated_router.budget.sql.store import MIGRATIONS
 from federated_router.kit.clock import Clock
 from federated_router.kit.database import Database
 from federated_router.kit.database_address import Isolation

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Connection, Table, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from federated_router.budget.schema import ACCOUNTS, CHAIN, ENTRIES, RESERVATIONS
+from federated_router.budget.sql.schema import ACCOUNTS, CHAIN, ENTRIES, RESERVATIONS
 from federated_router.kit.database import unavailable
 from federated_router.kit.database_address import DatabaseAddress
 from federated_router.kit.errors import NotNow

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from alembic import op
 
-from federated_router.budget.old_journal import chain_journal
+from federated_router.budget.sql.old_journal import chain_journal
 
 revision = "0002"
 down_revision = "0001"

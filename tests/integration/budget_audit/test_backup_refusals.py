@@ -13,7 +13,7 @@ from federated_router.budget.backup import restore as backup_restore
 from federated_router.budget.backup.archive import check_backup
 from federated_router.budget.chain import ChainHead
 from federated_router.budget.checkpoint import CheckpointSigner
-from federated_router.budget.schema import CHAIN
+from federated_router.budget.sql.schema import CHAIN
 from federated_router.kit.clock import ManualClock
 from federated_router.kit.errors import FieldInvalid, NotNow
 from tests.support.audit_world import NOON_S, TERMS, WARD

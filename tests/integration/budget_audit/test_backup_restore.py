@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from federated_router.budget.checkpoint import CheckpointSigner
-from federated_router.budget.schema import CHAIN, ENTRIES
+from federated_router.budget.sql.schema import CHAIN, ENTRIES
 from federated_router.kit.clock import ManualClock
 from federated_router.kit.errors import FieldInvalid, NotNow
 from tests.support.audit_world import (

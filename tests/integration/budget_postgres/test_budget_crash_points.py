@@ -12,7 +12,7 @@ from federated_router.budget.reservation import (
     Reservation,
     ReservationState,
 )
-from federated_router.budget.store import SqlLedgerStore
+from federated_router.budget.sql.store import SqlLedgerStore
 from federated_router.kit.clock import ManualClock
 from federated_router.kit.errors import NotFound
 from tests.support.ledger_crasher import TOKENS

@@ -4,7 +4,7 @@ from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from federated_router.budget.port import LedgerStore
-from federated_router.budget.store import SqlLedgerStore
+from federated_router.budget.sql.store import SqlLedgerStore
 from tests.support.ledger_machine import QUICK, LedgerMachine
 from tests.support.postgres_cluster import PostgresCluster
 

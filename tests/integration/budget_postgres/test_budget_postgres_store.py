@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import make_url
 from sqlalchemy.exc import IntegrityError
 
-from federated_router.budget.batch import BatchPoint
 from federated_router.budget.reservation import Owner, RequestId
-from federated_router.budget.store import MIGRATIONS, SqlLedgerStore
+from federated_router.budget.sql.batch import BatchPoint
+from federated_router.budget.sql.store import MIGRATIONS, SqlLedgerStore
 from federated_router.budget.transactions import ReserveOutcome
 from federated_router.kit.clock import ManualClock
 from federated_router.kit.database import Database

@@ -10,12 +10,12 @@ from psycopg.errors import SerializationFailure
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from federated_router.budget import transactions
-from federated_router.budget.batch import BatchPoint
-from federated_router.budget.batch_rows import BatchRows
 from federated_router.budget.entries import EntryKind
 from federated_router.budget.reservation import RequestId
 from federated_router.budget.rows import LedgerRows
-from federated_router.budget.store import SqlLedgerStore
+from federated_router.budget.sql.batch import BatchPoint
+from federated_router.budget.sql.batch_rows import BatchRows
+from federated_router.budget.sql.store import SqlLedgerStore
 from federated_router.kit.clock import ManualClock
 from federated_router.kit.errors import (
     AccountUnknown,

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import Select
 from sqlalchemy.dialects import sqlite
 
-from federated_router.budget import statements
-from federated_router.budget.driver_sql import SQLITE
-from federated_router.budget.store import SqlLedgerStore
+from federated_router.budget.sql import statements
+from federated_router.budget.sql.driver_sql import SQLITE
+from federated_router.budget.sql.store import SqlLedgerStore
 from federated_router.kit.clock import ManualClock
 from tests.support.ledger_world import NOON_S
 

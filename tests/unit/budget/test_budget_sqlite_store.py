@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from federated_router.budget.reservation import RequestId
-from federated_router.budget.store import MIGRATIONS, SqlLedgerStore
+from federated_router.budget.sql.store import MIGRATIONS, SqlLedgerStore
 from federated_router.kit.clock import ManualClock
 from federated_router.kit.database import Database
 from federated_router.kit.errors import StoreUnavailable

@@ -5,7 +5,7 @@ import tempfile
 from hypothesis import settings
 
 from federated_router.budget.port import LedgerStore
-from federated_router.budget.store import SqlLedgerStore
+from federated_router.budget.sql.store import SqlLedgerStore
 from tests.support.ledger_machine import QUICK, LedgerMachine, MemoryMachine
 
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from federated_router.budget.group_commit import GroupCommit, GroupLimits, Outcome
+from federated_router.budget.sql.group_commit import GroupCommit, GroupLimits, Outcome
 from federated_router.kit.errors import NotNow, QueueFull
 
 QUEUE_MAX = 6

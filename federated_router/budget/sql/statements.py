@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import bindparam, exists, func, literal_column, select
 
 from federated_router.budget.reservation import ReservationState
-from federated_router.budget.schema import (
+from federated_router.budget.sql.schema import (
     ACCOUNTS,
     ANSWERS,
     CHARGES,

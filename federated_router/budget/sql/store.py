@@ -12,17 +12,17 @@ from typing import Final, Self, TypeVar
 
 from sqlalchemy.exc import DataError
 
-from federated_router.budget.batch import (
+from federated_router.budget.calls import NOTHING, Touches
+from federated_router.budget.port import LedgerStore
+from federated_router.budget.rows import LedgerRows
+from federated_router.budget.sql.batch import (
     BatchObserver,
     BatchPoint,
     Call,
     read,
     run_batch,
 )
-from federated_router.budget.calls import NOTHING, Touches
-from federated_router.budget.group_commit import GroupCommit, GroupLimits, Outcome
-from federated_router.budget.port import LedgerStore
-from federated_router.budget.rows import LedgerRows
+from federated_router.budget.sql.group_commit import GroupCommit, GroupLimits, Outcome
 from federated_router.kit.clock import Clock
 from federated_router.kit.database import Database, TransactionObserver, unavailable
 from federated_router.kit.database_address import Isolation

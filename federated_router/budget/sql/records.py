@@ -20,7 +20,6 @@ from federated_router.budget.accounts import (
 )
 from federated_router.budget.answers import Answer
 from federated_router.budget.chain import ChainedEntry, ChainHead
-from federated_router.budget.changes import Position
 from federated_router.budget.checkpoint import Checkpoint
 from federated_router.budget.entries import Entry, EntryKind
 from federated_router.budget.proposal import Proposal
@@ -33,6 +32,7 @@ from federated_router.budget.reservation import (
     Reservation,
     ReservationState,
 )
+from federated_router.budget.sql.changes import Position
 
 Columns = Sequence[Any]
 """A row that was read."""

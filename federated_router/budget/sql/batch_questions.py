@@ -13,7 +13,7 @@ from federated_router.budget.checkpoint import Checkpoint
 from federated_router.budget.proposal import Proposal
 from federated_router.budget.reservation import RequestId, Reservation
 from federated_router.budget.rows import AccountPage, ReservationPage, Spending
-from federated_router.budget.stored_rows import StoredRows
+from federated_router.budget.sql.stored_rows import StoredRows
 
 
 class BatchQuestions(ABC):

@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 
 from sqlalchemy import BigInteger, Connection, Float, LargeBinary, Table, Text
 
-from federated_router.budget.driver_sql import POSTGRES, SQLITE, DriverSql
+from federated_router.budget.sql.driver_sql import POSTGRES, SQLITE, DriverSql
 from federated_router.kit.database_driver import driver_cursor
 
 Rows = Sequence[tuple[Any, ...]]

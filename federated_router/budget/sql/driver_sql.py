@@ -13,7 +13,7 @@ from typing import Final
 
 from sqlalchemy import Table
 
-from federated_router.budget.schema import ACCOUNTS, CHAIN, PROPOSALS, RESERVATIONS
+from federated_router.budget.sql.schema import ACCOUNTS, CHAIN, PROPOSALS, RESERVATIONS
 
 Part = Callable[[int, str], str]
 """How the part at a place, of an SQL type, is written."""

@@ -12,13 +12,13 @@ from typing import TypeVar
 
 from sqlalchemy import Table
 
-from federated_router.budget import row_values
 from federated_router.budget.accounts import Account, AccountName
 from federated_router.budget.chain import ChainHead
-from federated_router.budget.changes import Changes, Position
-from federated_router.budget.driver import Driver
 from federated_router.budget.reservation import RequestId, Reservation
-from federated_router.budget.schema import (
+from federated_router.budget.sql import row_values
+from federated_router.budget.sql.changes import Changes, Position
+from federated_router.budget.sql.driver import Driver
+from federated_router.budget.sql.schema import (
     ACCOUNTS,
     ANSWERS,
     CHARGES,

@@ -10,13 +10,10 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select
 
-from federated_router.budget import records, statements
 from federated_router.budget.accounts import UNITS_MAX, Account, AccountName
 from federated_router.budget.answers import Answer
 from federated_router.budget.chain import ChainedEntry
-from federated_router.budget.changes import Position
 from federated_router.budget.checkpoint import Checkpoint
-from federated_router.budget.driver import driver_of
 from federated_router.budget.proposal import Proposal
 from federated_router.budget.reservation import Owner, RequestId, Reservation
 from federated_router.budget.rows import (
@@ -25,6 +22,9 @@ from federated_router.budget.rows import (
     Spending,
     reservation_number,
 )
+from federated_router.budget.sql import records, statements
+from federated_router.budget.sql.changes import Position
+from federated_router.budget.sql.driver import driver_of
 
 _BY_NUMBER_AND_ACCOUNT: Final = itemgetter(0, -2)
 _LAST_CHARACTER: Final = "\U0010ffff"  # Sorts after all that a name may hold.

@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from federated_router.budget.batch_rows import BatchRows
-from federated_router.budget.batch_writer import BatchWriter, WriteRefused
 from federated_router.budget.calls import Touches
-from federated_router.budget.driver import driver_of
-from federated_router.budget.group_commit import Outcome
 from federated_router.budget.rows import LedgerRows
-from federated_router.budget.stored_rows import StoredRows
+from federated_router.budget.sql.batch_rows import BatchRows
+from federated_router.budget.sql.batch_writer import BatchWriter, WriteRefused
+from federated_router.budget.sql.driver import driver_of
+from federated_router.budget.sql.group_commit import Outcome
+from federated_router.budget.sql.stored_rows import StoredRows
 
 
 class BatchPoint(Enum):

@@ -12,9 +12,7 @@ from typing import Protocol, TypeVar
 
 from federated_router.budget.accounts import Account, AccountName
 from federated_router.budget.answers import Answer
-from federated_router.budget.batch_questions import BatchQuestions
 from federated_router.budget.chain import ChainedEntry, ChainHead, entry_hash
-from federated_router.budget.changes import Changes, Position, Undo
 from federated_router.budget.checkpoint import Checkpoint
 from federated_router.budget.entries import Entry
 from federated_router.budget.proposal import Proposal
@@ -22,7 +20,9 @@ from federated_router.budget.reservation import Owner, RequestId, Reservation
 from federated_router.budget.rows import (
     LedgerRows,
 )
-from federated_router.budget.stored_rows import StoredRows
+from federated_router.budget.sql.batch_questions import BatchQuestions
+from federated_router.budget.sql.changes import Changes, Position, Undo
+from federated_router.budget.sql.stored_rows import StoredRows
 from federated_router.kit.errors import Internal
 
 T = TypeVar("T")
