@@ -55,10 +55,13 @@ check: lint type test ## Everything that CI runs
 test-fault: setup ## Kill, freeze and cut real processes
 	$(BIN)/python -m pytest -m fault --timeout 600
 
+simulate: setup ## Play rounds of 100 members under a virtual clock
+	$(BIN)/python -m coordinator.simulation --members 100 --rounds 1 --plot build/plots
+
 bench: setup ## Measure; ONLY=name for one benchmark
 	$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY))
 
 clean: ## Remove everything that was built
 	rm -rf build $(VENV)
 
-.PHONY: help setup demo test up down certs proto fmt lint type check test-fault bench clean
+.PHONY: help setup demo test up down certs proto fmt lint type check test-fault simulate bench clean

@@ -88,7 +88,13 @@ class Conductor:
                 await self._on_time(newest)
             opened = lifecycle.open_round(self._draw_name(), terms, self._clock.now_s())
             self._held = None
-            return self._hold(None, await self._store.create(opened, request))
+            try:
+                stored = await self._store.create(opened, request)
+            except BaseException:
+                # It may be there all the same; whoever watches looks again.
+                self._changed.set()
+                raise
+            return self._hold(None, stored)
 
     async def get(self, name: RoundName) -> Round:
         """Return a round as stored; raise RoundUnknown."""

@@ -253,11 +253,12 @@ def _with_roster(round_: Round, names: tuple[MemberName, ...]) -> Round:
     roster = tuple(sorted(names))
     entries = [round_.members[name].entry for name in roster]
     nonces = {name: round_.members[name].nonce or b"" for name in roster}
+    layout = round_.terms.catalogue.sha256
     return replace(
         round_,
         roster=roster,
-        roster_hash=beacon.roster_hash(round_.attempt, entries),
-        beacon=beacon.beacon(round_.attempt, entries, nonces),
+        roster_hash=beacon.roster_hash(round_.attempt, entries, layout=layout),
+        beacon=beacon.beacon(round_.attempt, entries, nonces, layout=layout),
     )
 
 

@@ -40,6 +40,9 @@ from federated_router.kit.validation import check_required
 PAGE_BYTES_MAX: Final = 3 * 1024 * 1024
 """A page of rounds with large rosters ends early to stay below the message limit."""
 
+TOKEN_DIGITS_MAX: Final = 18
+"""More would not fit a store's integer."""
+
 NEWEST_NAME: Final = "rounds/-"
 _MEMBERS = frozenset({Role.NODE, Role.ROUTER})
 _OPERATORS = frozenset({Role.OPERATOR})
@@ -88,7 +91,7 @@ class AggregationServicer(aggregation_pb2_grpc.AggregationServiceServicer):
         self._credentials = credentials
         self._clock = clock
         self._limits = limits
-        self._uploads = 0
+        self._uploads: set[MemberName] = set()
 
     async def CreateRound(
         self, request: pb2.CreateRoundRequest, _: grpc.aio.ServicerContext
@@ -183,7 +186,7 @@ class AggregationServicer(aggregation_pb2_grpc.AggregationServiceServicer):
             event = admission.contributed(round_, member, claim)
             if lifecycle.advance(round_, event, self._clock.now_s()) is round_:
                 return pb2.SubmitContributionResponse()
-            with self._upload():
+            with self._upload(member):
                 content = await upload.receive(
                     _chunks(requests), size_bytes=claim.size_bytes, sha256=claim.sha256
                 )
@@ -249,15 +252,15 @@ class AggregationServicer(aggregation_pb2_grpc.AggregationServiceServicer):
         return await self._conductor.get(_round_name(name, "round"))
 
     @contextmanager
-    def _upload(self) -> Iterator[None]:
-        """Hold one of the places for bodies in memory."""
-        if self._uploads >= self._limits.uploads_max:
+    def _upload(self, member: MemberName) -> Iterator[None]:
+        """Hold one of the places for bodies in memory; one for each member."""
+        if member in self._uploads or len(self._uploads) >= self._limits.uploads_max:
             raise LimitReached("Too many uploads at once.", retry_after_s=1.0)
-        self._uploads += 1
+        self._uploads.add(member)
         try:
             yield
         finally:
-            self._uploads -= 1
+            self._uploads.discard(member)
 
 
 def _caller() -> MemberName:
@@ -270,7 +273,8 @@ def _round_name(name: str, field: str) -> RoundName:
 
 
 def _sequence(page_token: str) -> int:
-    if page_token and not (page_token.isascii() and page_token.isdigit()):
+    known = page_token.isascii() and page_token.isdigit()
+    if page_token and not (known and len(page_token) <= TOKEN_DIGITS_MAX):
         raise FieldInvalid("Use the token of the previous page.", field="page_token")
     return int(page_token or 0)
 

@@ -65,6 +65,16 @@ def demo(
     sys.exit(run_demo(directory=directory, models=models, report=report))
 
 
+@app.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def simulate(context: typer.Context) -> None:
+    """Play whole rounds with hundreds of members in one process, in virtual time."""
+    command = [sys.executable, "-m", "coordinator.simulation", *context.args]
+    os.execv(sys.executable, command)  # noqa: S606 - becomes our own module.
+
+
 def main() -> None:
     """Run the command; say errors in one line each."""
     try:

@@ -70,8 +70,12 @@ def verify_reveal(attempt: RoundAttempt, entry: RosterEntry, nonce: bytes) -> No
         )
 
 
-def roster_hash(attempt: RoundAttempt, entries: Sequence[RosterEntry]) -> RosterHash:
+def roster_hash(
+    attempt: RoundAttempt, entries: Sequence[RosterEntry], *, layout: bytes
+) -> RosterHash:
     """Return the hash of the roster, whatever the order of `entries`.
+
+    `layout` says what the members count; who is shown another one is on another roster.
 
     Raises:
         FieldInvalid: a name, a key or a commitment appears twice, or a commitment has
@@ -89,13 +93,17 @@ def roster_hash(attempt: RoundAttempt, entries: Sequence[RosterEntry]) -> Roster
         )
         for entry in ordered
     ]
-    return RosterHash(hashlib.sha256(encode_round("roster", attempt, *rows)).digest())
+    return RosterHash(
+        hashlib.sha256(encode_round("roster", attempt, layout, *rows)).digest()
+    )
 
 
 def beacon(
     attempt: RoundAttempt,
     entries: Sequence[RosterEntry],
     nonces: Mapping[MemberName, bytes],
+    *,
+    layout: bytes,
 ) -> bytes:
     """Return the round's 32 random bytes from the nonces that were revealed.
 
@@ -104,7 +112,7 @@ def beacon(
         SignatureInvalid: a nonce that its member did not commit to.
     """
     known = {entry.member: entry for entry in entries}
-    fields: list[bytes | str] = [roster_hash(attempt, entries)]
+    fields: list[bytes | str] = [roster_hash(attempt, entries, layout=layout)]
     for member in sorted(nonces):
         if member not in known:
             raise NotOnRoster(f"{member} is not on the roster of this round.")

@@ -27,7 +27,7 @@ def verified_certificate(
     """
     try:
         certificate = x509.load_der_x509_certificate(certificate_der)
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion) as error:
         raise SignatureInvalid("The certificate cannot be read.") from error
     try:
         authorities = x509.load_pem_x509_certificates(authorities_pem)

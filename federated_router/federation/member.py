@@ -289,4 +289,5 @@ def _same_roster(verified: Roster, round_: Round) -> bool:
         and verified.members == round_.roster
         and verified.hash == round_.roster_hash
         and verified.beacon == round_.beacon
+        and verified.layout == round_.catalogue.sha256
     )

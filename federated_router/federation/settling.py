@@ -10,7 +10,7 @@ from federated_router.federation.settlement import Fate, fate_of
 from federated_router.federation.statistics import Statistics
 from federated_router.federation.vault import Vault
 from federated_router.federation.vault_rows import RoundRecord
-from federated_router.kit.errors import RoundUnknown
+from federated_router.kit.errors import FieldInvalid, RoundUnknown
 from federated_router.kit.log import get_logger
 
 _log = get_logger(__name__)
@@ -52,6 +52,8 @@ class Settling:
             await self._vault.end(record.round_name)
             self._statistics.discard(record.round_name)
             return
+        if round_.name != record.round_name:
+            raise FieldInvalid("The answer is about another round.", field="name")
         if round_.ended:
             await self._end(round_, record)
 
@@ -62,17 +64,17 @@ class Settling:
             contributed=record.contribution is not None,
             answered=record.answer is not None,
         )
-        await self._vault.end(round_.name)
+        await self._vault.end(record.round_name)
         match fate:
             case Fate.CONFIRM:
-                self._statistics.confirm(round_.name)
+                self._statistics.confirm(record.round_name)
             case Fate.RESTORE:
-                self._statistics.restore(round_.name)
+                self._statistics.restore(record.round_name)
             case Fate.DISCARD:
-                self._statistics.discard(round_.name)
+                self._statistics.discard(record.round_name)
         _log.info(
             "round settled",
-            round=round_.name,
+            round=record.round_name,
             state=round_.state.value,
             statistics=fate.value,
             cause=round_.end_cause,

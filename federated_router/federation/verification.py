@@ -41,6 +41,7 @@ from federated_router.kit.errors import (
     SignatureInvalid,
 )
 from federated_router.kit.identity import Role
+from federated_router.kit.names import resource_id
 from federated_router.priors.catalogue import SENSITIVITY_SQUARED
 from federated_router.privacy.noise import share_sigma
 
@@ -77,6 +78,7 @@ class Roster:
     hash: RosterHash
     beacon: bytes
     thresholds: Thresholds
+    layout: bytes
 
     def keys_of(self, member: MemberName) -> PublicKeys:
         """Return a member's keys; raise NotOnRoster for anybody else."""
@@ -91,7 +93,9 @@ def verify_offer(round_: Round, floor: Floor) -> None:
 
     Raises:
         NotNow: weaker terms than the floor.
+        FieldInvalid: a name that no round has.
     """
+    resource_id(round_.name, "rounds")
     _verify_strength(round_, floor)
 
 
@@ -139,15 +143,16 @@ def verify_roster(
         _verify_member(entry, trust=trust, now_s=now_s)
     attempt = attempt_of(round_.name)
     entries = [entry.entry for entry in round_.roster]
-    roster_hash = beacon.roster_hash(attempt, entries)
+    layout = round_.catalogue.sha256
+    roster_hash = beacon.roster_hash(attempt, entries, layout=layout)
     if not hmac.compare_digest(roster_hash, round_.roster_hash):
         raise _mismatch("its hash does not follow from it", "roster_hash")
     nonces = {entry.member: entry.nonce for entry in round_.roster}
-    expected = beacon.beacon(attempt, entries, nonces)
+    expected = beacon.beacon(attempt, entries, nonces, layout=layout)
     if not hmac.compare_digest(expected, round_.beacon):
         raise _mismatch("the beacon does not follow from its nonces", "beacon")
     thresholds = Thresholds.for_roster(len(entries))
-    return Roster(round_.name, round_.roster, roster_hash, expected, thresholds)
+    return Roster(round_.name, round_.roster, roster_hash, expected, thresholds, layout)
 
 
 def survivors_least(round_: Round, roster: Roster, floor: Floor) -> int:

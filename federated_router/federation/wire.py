@@ -4,6 +4,8 @@ Decides that a message which cannot mean anything is refused as such. Refuses to
 calls and streams (`grpc_rounds`, `grpc_priors`).
 """
 
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from federated_router.api.v1 import aggregation_pb2, priors_pb2
 from federated_router.crypto.binding import KeyBinding
 from federated_router.crypto.signing import PublicKeys
@@ -111,7 +113,7 @@ def priors_from_message(message: priors_pb2.Priors) -> Priors:
     return Priors(
         revision=message.revision,
         round_name=message.round,
-        create_time_s=message.create_time.ToNanoseconds() / 1e9,
+        create_time_s=_seconds(message.create_time),
         catalogue=catalogue,
         members=message.members,
         noise_standard_deviation=message.noise_standard_deviation,
@@ -125,6 +127,15 @@ def _roster_member(message: aggregation_pb2.RosterEntry) -> RosterMember:
         commitment=message.beacon_commitment,
         nonce=message.beacon_nonce,
     )
+
+
+def _seconds(moment: Timestamp) -> float:
+    try:
+        return moment.ToNanoseconds() / 1e9
+    except ValueError as error:
+        raise FieldInvalid(
+            "The priors were not made at any time.", field="create_time"
+        ) from error
 
 
 def _state(value: int) -> RoundState:

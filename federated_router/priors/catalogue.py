@@ -9,6 +9,8 @@ squared L2 sensitivity of a sum is 1 per request. The count of members that trav
 with every vector is `crypto.quantise`'s; here it only takes a place.
 """
 
+import hashlib
+import json
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -101,6 +103,18 @@ class Catalogue:
             raise FieldInvalid(
                 f"slot_max lies between 1 and {SLOT_MAX_LIMIT}.", field="slot_max"
             )
+
+    @property
+    def sha256(self) -> bytes:
+        """Return a digest of the layout, for all that must be bound to one layout."""
+        described = (
+            self.version,
+            self.models,
+            self.regions,
+            tuple(bound.hex() for bound in self.latency_bounds_ms),
+            self.slot_max,
+        )
+        return hashlib.sha256(json.dumps(described).encode()).digest()
 
     @property
     def cells(self) -> tuple[Cell, ...]:

@@ -137,9 +137,10 @@ def _roster(members: Sequence[Simulated]) -> Roster:
     return Roster(
         ROUND,
         entries,
-        beacon.roster_hash(ATTEMPT, shown),
-        beacon.beacon(ATTEMPT, shown, nonces),
+        beacon.roster_hash(ATTEMPT, shown, layout=bytes(32)),
+        beacon.beacon(ATTEMPT, shown, nonces, layout=bytes(32)),
         Thresholds.for_roster(len(members)),
+        bytes(32),
     )
 
 

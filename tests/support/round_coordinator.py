@@ -65,8 +65,12 @@ class MemoryCoordinator:
         nonces = {entry.member: entry.nonce for entry in self.round.roster}
         self.round = replace(
             self.round,
-            roster_hash=beacon.roster_hash(attempt, entries),
-            beacon=beacon.beacon(attempt, entries, nonces),
+            roster_hash=beacon.roster_hash(
+                attempt, entries, layout=self.round.catalogue.sha256
+            ),
+            beacon=beacon.beacon(
+                attempt, entries, nonces, layout=self.round.catalogue.sha256
+            ),
         )
         return self._enter(state)
 
@@ -159,6 +163,7 @@ class MemoryCoordinator:
             self.round.roster_hash,
             self.round.beacon,
             thresholds,
+            self.round.catalogue.sha256,
         )
 
     def lose(self) -> None:

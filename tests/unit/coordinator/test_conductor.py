@@ -11,6 +11,7 @@ from coordinator.rounds import events
 from coordinator.rounds.round import Round
 from coordinator.rounds.state import State
 from coordinator.rounds.store import Request
+from federated_router.crypto.transcript import MemberName
 from federated_router.kit.errors import (
     LimitReached,
     RoundStateWrong,
@@ -245,11 +246,18 @@ async def test_uploads_have_a_limit_and_free_their_place(
     await restarted(world, uploads_max=1)
     servicer = world.core.aggregation
 
-    with servicer._upload(), pytest.raises(LimitReached), servicer._upload():
-        pass
+    one, other = MemberName("node/one"), MemberName("node/other")
 
-    with servicer._upload():
-        assert servicer._uploads == 1
+    for late in (one, other):
+        with (
+            servicer._upload(one),
+            pytest.raises(LimitReached),
+            servicer._upload(late),
+        ):
+            pass
+
+    with servicer._upload(other):
+        assert servicer._uploads == {other}
 
 
 def test_round_names_are_safe_and_never_the_same() -> None:

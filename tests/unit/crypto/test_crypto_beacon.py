@@ -14,6 +14,7 @@ from federated_router.kit.errors import FieldInvalid, NotOnRoster, SignatureInva
 
 NEXT = RoundAttempt("rounds/r-1", 1)
 NAMES = [MemberName(f"node/{name}") for name in ("a", "b", "c")]
+LAYOUT = bytes(range(32))
 NONCES = {name: bytes([index]) * 32 for index, name in enumerate(NAMES)}
 POLY_FIRST = 851354069360608
 POLY_SECOND = 2020246984641327
@@ -40,7 +41,7 @@ def test_committed_nonce_is_accepted(
     """And gives 32 bytes for the round."""
     beacon.verify_reveal(attempt, entries[0], NONCES[NAMES[0]])
 
-    assert len(beacon.beacon(attempt, entries, NONCES)) == 32
+    assert len(beacon.beacon(attempt, entries, NONCES, layout=LAYOUT)) == 32
 
 
 def test_other_nonce_round_attempt_or_member_is_refused(
@@ -69,9 +70,9 @@ def test_roster_hash_does_not_depend_on_order(
     attempt: RoundAttempt, entries: list[RosterEntry]
 ) -> None:
     """Members hear of each other in any order."""
-    forward = beacon.roster_hash(attempt, entries)
+    forward = beacon.roster_hash(attempt, entries, layout=LAYOUT)
 
-    assert beacon.roster_hash(attempt, entries[::-1]) == forward
+    assert beacon.roster_hash(attempt, entries[::-1], layout=LAYOUT) == forward
 
 
 def test_roster_hash_depends_on_everything_else(
@@ -87,14 +88,17 @@ def test_roster_hash_depends_on_everything_else(
         dataclasses.replace(first, commitment=b"c" * 32),
     ]
 
-    hashes = {beacon.roster_hash(attempt, [entry, *rest]) for entry in changed}
+    hashes = {
+        beacon.roster_hash(attempt, [entry, *rest], layout=LAYOUT) for entry in changed
+    }
     hashes |= {
-        beacon.roster_hash(attempt, entries),
-        beacon.roster_hash(attempt, rest),
-        beacon.roster_hash(NEXT, entries),
+        beacon.roster_hash(attempt, entries, layout=LAYOUT),
+        beacon.roster_hash(attempt, rest, layout=LAYOUT),
+        beacon.roster_hash(NEXT, entries, layout=LAYOUT),
+        beacon.roster_hash(attempt, entries, layout=bytes(32)),
     }
 
-    assert len(hashes) == 7
+    assert len(hashes) == 8
 
 
 @pytest.mark.parametrize("what", ["member", "signing", "sealing", "commitment"])
@@ -115,7 +119,7 @@ def test_copy_on_the_roster_is_refused(
     }
 
     with pytest.raises(FieldInvalid, match="twice"):
-        beacon.roster_hash(attempt, [first, second, copies[what]])
+        beacon.roster_hash(attempt, [first, second, copies[what]], layout=LAYOUT)
 
 
 def test_commitment_of_another_length_is_refused(
@@ -125,7 +129,7 @@ def test_commitment_of_another_length_is_refused(
     short = dataclasses.replace(entries[0], commitment=b"short")
 
     with pytest.raises(FieldInvalid, match="32 bytes"):
-        beacon.roster_hash(attempt, [short, *entries[1:]])
+        beacon.roster_hash(attempt, [short, *entries[1:]], layout=LAYOUT)
 
 
 def test_beacon_changes_with_every_nonce_and_with_who_reveals(
@@ -138,9 +142,9 @@ def test_beacon_changes_with_every_nonce_and_with_who_reveals(
     two = {name: NONCES[name] for name in NAMES[:2]}
 
     beacons = {
-        beacon.beacon(attempt, entries, NONCES),
-        beacon.beacon(attempt, moved, nonces),
-        beacon.beacon(attempt, entries, two),
+        beacon.beacon(attempt, entries, NONCES, layout=LAYOUT),
+        beacon.beacon(attempt, moved, nonces, layout=LAYOUT),
+        beacon.beacon(attempt, entries, two, layout=LAYOUT),
     }
 
     assert len(beacons) == 3
@@ -151,9 +155,11 @@ def test_beacon_takes_only_nonces_of_the_roster(
 ) -> None:
     """Neither a stranger's nor one that was not committed to."""
     with pytest.raises(NotOnRoster):
-        beacon.beacon(attempt, entries[:2], NONCES)
+        beacon.beacon(attempt, entries[:2], NONCES, layout=LAYOUT)
     with pytest.raises(SignatureInvalid):
-        beacon.beacon(attempt, entries, {**NONCES, NAMES[0]: bytes([7]) * 32})
+        beacon.beacon(
+            attempt, entries, {**NONCES, NAMES[0]: bytes([7]) * 32}, layout=LAYOUT
+        )
 
 
 def test_drawn_nonces_differ() -> None:

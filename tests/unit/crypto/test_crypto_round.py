@@ -73,8 +73,8 @@ class Round:
             )
             for member in self.members
         ]
-        self.roster: RosterHash = beacon.roster_hash(attempt, entries)
-        random_beacon = beacon.beacon(attempt, entries, nonces)
+        self.roster: RosterHash = beacon.roster_hash(attempt, entries, layout=bytes(32))
+        random_beacon = beacon.beacon(attempt, entries, nonces, layout=bytes(32))
         self.polynomials: Residues = beacon.public_polynomials(
             attempt, self.roster, random_beacon, count=1
         )

@@ -86,8 +86,8 @@ def honest_round(roster: tuple[RosterMember, ...]) -> Round:
         participation_min=0.75,
         joined_count=len(roster),
         roster=roster,
-        roster_hash=beacon.roster_hash(attempt, entries),
-        beacon=beacon.beacon(attempt, entries, nonces),
+        roster_hash=beacon.roster_hash(attempt, entries, layout=CATALOGUE.sha256),
+        beacon=beacon.beacon(attempt, entries, nonces, layout=CATALOGUE.sha256),
     )
 
 

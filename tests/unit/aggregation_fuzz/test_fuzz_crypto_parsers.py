@@ -1,0 +1,109 @@
+"""Bytes from the network in front of every parser of the crypto package.
+
+A mutated message is refused with an error of this federation. Where every byte string
+of the right length means something (ciphertexts, shares), it means something else.
+"""
+
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from federated_router.crypto import body, packed_shamir, ring, sealing, signing
+from federated_router.crypto.packed_shamir import Thresholds
+from federated_router.crypto.sealing import Envelope
+from federated_router.crypto.signing import (
+    MemberKeys,
+    MessageType,
+    PublicKeys,
+    Statement,
+)
+from federated_router.crypto.transcript import MemberName, RosterHash, RoundAttempt
+from federated_router.kit.errors import (
+    CiphertextMalformed,
+    FederationError,
+    SignatureInvalid,
+)
+from tests.unit.aggregation_fuzz.mutations import bounded, mutated
+
+NOW_S = time.time()
+ATTEMPT = RoundAttempt("rounds/fuzz", 0)
+ROSTER = RosterHash(bytes(range(32)))
+ONE, TWO = MemberName("node/one"), MemberName("node/two")
+THRESHOLDS = Thresholds.for_roster(10)
+OWN, OTHER = MemberKeys.generate(), MemberKeys.generate()
+BODY = body.to_bytes(
+    np.random.default_rng(1).integers(
+        0, ring.MODULUS, (1, ring.DEGREE), dtype=np.uint64
+    )
+)
+SHARE = packed_shamir.share_to_bytes(
+    packed_shamir.deal(ring.sample_small(1)[0], THRESHOLDS)[3]
+)
+ENVELOPE = Envelope(ATTEMPT, ROSTER, ONE, TWO)
+SEALED = sealing.seal(SHARE, sender=OWN, receiver=OTHER.public, envelope=ENVELOPE)
+STATEMENT = Statement.over(
+    MessageType.CONTRIBUTION,
+    b"body",
+    round_attempt=ATTEMPT,
+    roster_hash=ROSTER,
+    sender=ONE,
+)
+SIGNATURE = signing.sign(STATEMENT, OWN)
+few = settings(max_examples=30, deadline=None)
+
+
+@few
+@given(content=mutated(BODY))
+def test_mutated_ciphertext_is_refused_or_is_another_ciphertext(content: bytes) -> None:
+    """No two byte strings mean the same, so that a digest binds the ciphertext."""
+    with bounded():
+        try:
+            rows = body.from_bytes(content, ciphertexts=1)
+        except CiphertextMalformed:
+            return
+    assert body.to_bytes(rows) == content
+
+
+@few
+@given(content=mutated(SHARE))
+def test_mutated_share_is_refused_or_is_another_share(content: bytes) -> None:
+    """The wire form of a share is canonical too."""
+    with bounded():
+        try:
+            share = packed_shamir.share_from_bytes(content, THRESHOLDS)
+        except CiphertextMalformed:
+            return
+    assert packed_shamir.share_to_bytes(share) == content
+
+
+@few
+@given(content=mutated(SEALED))
+def test_mutated_sealed_share_never_opens(content: bytes) -> None:
+    """Neither key, nor nonce, nor tag, nor length may be touched."""
+    with bounded(), pytest.raises(CiphertextMalformed):
+        sealing.unseal(content, keys=OTHER, sender=OWN.public, envelope=ENVELOPE)
+
+
+@few
+@given(signature=mutated(SIGNATURE))
+def test_mutated_signature_never_verifies(signature: bytes) -> None:
+    """Ed25519 signatures have one form."""
+    with bounded(), pytest.raises(SignatureInvalid):
+        signing.verify(STATEMENT, signature, OWN.public)
+
+
+@few
+@given(content=st.binary(min_size=0, max_size=80))
+def test_any_bytes_are_keys_or_refused(content: bytes) -> None:
+    """Points that are none included: sealing to them is refused by name."""
+    with bounded():
+        try:
+            keys = PublicKeys(content[:32], content[32:64])
+            sealing.seal(b"x", sender=OWN, receiver=keys, envelope=ENVELOPE)
+            signing.verify(STATEMENT, SIGNATURE, keys)
+        except FederationError:
+            return
+    raise AssertionError("A signature verified under a key that was drawn.")

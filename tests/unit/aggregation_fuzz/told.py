@@ -1,0 +1,74 @@
+"""What a member is told while a round is OPENING, and how it checks a round."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from federated_router.api.v1 import aggregation_pb2 as pb2
+from federated_router.federation.round_view import RosterMember, Round
+from federated_router.federation.verification import (
+    Roster,
+    survivors_least,
+    verify_offer,
+    verify_roster,
+    verify_terms,
+)
+from federated_router.federation.wire import round_from_message
+from federated_router.kit.identity import set_current_identity
+from tests.support.coordinator_world import CONTEXT, identity
+from tests.support.round_member import FLOOR
+from tests.unit.aggregation_fuzz import stage as staging
+from tests.unit.aggregation_fuzz.stage import Stage
+
+NOW_S = time.time()
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Told:
+    """What the first member of an opening round is told, and how it reads that."""
+
+    stage: Stage
+    collecting: pb2.Round
+    roster: Roster
+    own: RosterMember
+    header: pb2.SharesHeader
+    shares: bytes
+
+    def __repr__(self) -> str:
+        """Keep reports of failed tests short."""
+        return "<a round that stands in OPENING>"
+
+
+def tell(directory: Path) -> Told:
+    """Lead a round to OPENING, and read it as its first member."""
+    stage = staging.at("OPENING", directory)
+    message = stage.newest()
+    own = stage.members[0].member._own_entry(stage.record(0), revealed=True)
+    first, *chunks = stage.run(downloaded(stage))
+    return Told(
+        stage,
+        message,
+        read(message, own, stage),
+        own,
+        first.header,
+        b"".join(part.chunk for part in chunks),
+    )
+
+
+async def downloaded(stage: Stage) -> list[pb2.DownloadSharesResponse]:
+    """Download the first member's shares."""
+    set_current_identity(identity("node/node-1"))
+    request = pb2.DownloadSharesRequest(round=stage.name)
+    stream = stage.world.core.aggregation.DownloadShares(request, CONTEXT)
+    return [part async for part in stream]
+
+
+def read(message: pb2.Round, own: RosterMember, stage: Stage) -> Roster:
+    """Check a round as a member does before it contributes."""
+    round_: Round = round_from_message(message)
+    verify_offer(round_, FLOOR)
+    trust = stage.members[0].credentials.trust
+    roster = verify_roster(round_, own=own, floor=FLOOR, trust=trust, now_s=NOW_S)
+    verify_terms(round_, FLOOR, members=len(roster.members))
+    assert survivors_least(round_, roster, FLOOR) >= FLOOR.members_min
+    return roster
