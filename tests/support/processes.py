@@ -395,6 +395,7 @@ lease_s = {LEASE_S}
 
 [budget]
 url = "sqlite+aiosqlite:///{self.layout.state(name) / "ledger.sqlite"}"
+audit_key = "{self.layout.audit_key(name)}"
 timeout_s = 2.0
 user_epsilon = "2000"
 lease_margin_s = 5.0
