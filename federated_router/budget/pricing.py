@@ -63,8 +63,11 @@ class Price:
     @property
     def dataset_step_units(self) -> int:
         """Charge of one step to the data set's account."""
-        of = {charge.account: charge.units_per_step for charge in self.charges}
-        return of[self.dataset.name]
+        return next(
+            charge.units_per_step
+            for charge in self.charges
+            if charge.account == self.dataset.name
+        )
 
 
 class Pricer:
@@ -85,7 +88,7 @@ class Pricer:
         """
         dataset = await self._dataset(release.dataset)
         blocks = tuple(
-            block_terms(dataset, name) for name in touched_blocks(dataset, release)
+            block_terms(dataset, name) for name in _blocks_read(dataset, release)
         )
         quotas = [await self._existing(one) for one in self._quotas_of(release.user)]
         charged = (dataset, *blocks, *quotas)
@@ -133,7 +136,7 @@ class Pricer:
         return found
 
 
-def touched_blocks(dataset: AccountTerms, release: Release) -> tuple[AccountName, ...]:
+def _blocks_read(dataset: AccountTerms, release: Release) -> tuple[AccountName, ...]:
     """Return the blocks that the release reads; none where there are no blocks."""
     if dataset.blocks is None:
         return ()

@@ -5,7 +5,6 @@ somebody learns, and bound nothing about a record, because answers to one user s
 questions of another (Big Bird, 2025).
 """
 
-from decimal import Decimal
 from functools import lru_cache
 
 from federated_router.budget.accounts import AccountName, AccountTerms
@@ -46,13 +45,11 @@ def _terms(account_id: str, quota: QuotaSettings) -> AccountTerms:
     lifetime = quota.lifetime_epsilon
     return AccountTerms(
         name=AccountName(f"accounts/{account_id}"),
-        limit_units=_units(quota.epsilon, quota.delta),
+        limit_units=budget_units(epsilon=quota.epsilon, delta=quota.delta),
         delta=float(quota.delta),
         renewal=quota.renewal,
         zone=quota.zone,
-        lifetime_cap_units=None if lifetime is None else _units(lifetime, quota.delta),
+        lifetime_cap_units=None
+        if lifetime is None
+        else budget_units(epsilon=lifetime, delta=quota.delta),
     )
-
-
-def _units(epsilon: Decimal, delta: Decimal) -> int:
-    return budget_units(epsilon=epsilon, delta=delta)

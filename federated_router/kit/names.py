@@ -13,6 +13,14 @@ def is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
+def check_id(text: str, *, field: str) -> None:
+    """Raise FieldInvalid unless `text` may stand as one segment of a resource name."""
+    if not is_id(text):
+        raise FieldInvalid(
+            "Use 1 to 63 characters of a-z, 0-9, '.', '_' and '-'.", field=field
+        )
+
+
 def resource_name(collection: str, resource_id: str) -> str:
     """Return `collection/resource_id`; raise FieldInvalid for an unsafe id."""
     if not is_id(resource_id):

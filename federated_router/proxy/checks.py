@@ -14,7 +14,7 @@ from federated_router.kit.errors import (
     RecordNotText,
     RecordsTooMany,
 )
-from federated_router.kit.names import is_id, resource_id
+from federated_router.kit.names import check_id, is_id, resource_id
 from federated_router.proxy.settings import ProxySettings
 
 TEMPERATURE_MAX = 2.0
@@ -24,11 +24,7 @@ _NOT_PRIVATE = ("temperature", "top_k", "top_p", "seed")
 
 def check_generation(generation: pb.Generation, settings: ProxySettings) -> None:
     """Raise the error that names the first field outside its bounds."""
-    if not is_id(generation.request_id):
-        raise FieldInvalid(
-            "Use 1 to 63 characters of a-z, 0-9, '.', '_' and '-'.",
-            field="generation.request_id",
-        )
+    check_id(generation.request_id, field="generation.request_id")
     resource_id(generation.model, "models", field="generation.model")
     _check_messages(generation, settings)
     _check_sampling(generation.sampling, settings)

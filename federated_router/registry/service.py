@@ -11,7 +11,7 @@ from federated_router.api.v1 import registry_pb2_grpc as pb_grpc
 from federated_router.kit.clock import Clock
 from federated_router.kit.errors import FieldInvalid, RoleNotAllowed
 from federated_router.kit.identity import Role, current_identity
-from federated_router.kit.names import is_id, resource_id
+from federated_router.kit.names import check_id, resource_id
 from federated_router.kit.pages import page_of
 from federated_router.registry.membership import AUTO, Load, Member, NodeState, Offer
 from federated_router.registry.registry import Registry
@@ -145,11 +145,7 @@ def _checked_address(address: str) -> str:
 
 
 def _checked_region(region: str) -> str:
-    if not is_id(region):
-        raise FieldInvalid(
-            "Use 1 to 63 characters of a-z, 0-9, '.', '_' and '-'.",
-            field="node.region",
-        )
+    check_id(region, field="node.region")
     return region
 
 

@@ -20,9 +20,8 @@ from federated_router.budget.port import LedgerStore
 from federated_router.budget.pricing import Price, Pricer, Release
 from federated_router.budget.reservation import RequestId
 from federated_router.kit.clock import Clock
-from federated_router.kit.errors import FieldInvalid
 from federated_router.kit.identity import Role, current_identity
-from federated_router.kit.names import is_id, resource_id
+from federated_router.kit.names import check_id, resource_id
 from federated_router.releases.steps import (
     Drawing,
     ReleaseRequest,
@@ -85,7 +84,7 @@ class ReleaseServicer(pb_grpc.ReleaseServiceServicer):
 
     async def _release(self, request: ReleaseRequest, kind: type[Response]) -> Response:
         user = current_identity().id
-        _check_id(request)
+        check_id(request.scope.request_id, field="scope.request_id")
         drawing = drawing_of(request)
         price = await self._pricer.price(_release_of(request, drawing, user=user))
         if request.scope.validate_only:
@@ -128,14 +127,6 @@ def _replayed(response: Response) -> Response:
     response.charge.units = 0
     response.charge.ClearField("accounts")
     return response
-
-
-def _check_id(request: ReleaseRequest) -> None:
-    if not is_id(request.scope.request_id):
-        raise FieldInvalid(
-            "Use 1 to 63 characters of a-z, 0-9, '.', '_' and '-'.",
-            field="scope.request_id",
-        )
 
 
 def _release_of(request: ReleaseRequest, drawing: Drawing, *, user: str) -> Release:

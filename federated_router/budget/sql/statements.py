@@ -1,8 +1,8 @@
 """What the ledger asks its database: statements that read.
 
-Decides SQL text. Refuses to run anything (`stored_rows` does), to write (`batch_flush`)
-and to know what a row means (`records`). Each is built once, so that a call only binds
-its values. `driver_sql` has those of the request path.
+Decides SQL text. Refuses to run anything (`stored_rows` does), to write
+(`batch_writer`) and to know what a row means (`records`). Each is built once, so that a
+call only binds its values. `driver_sql` has those of the request path.
 """
 
 from typing import Final
