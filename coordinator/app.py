@@ -6,21 +6,32 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from coordinator.charging.port import Charges, NoCharges
+from coordinator.charging.wiring import ChargingLimb, charging_limb
 from coordinator.config import CoordinatorSettings
+from coordinator.members.gate import Admit, admit_everybody
+from coordinator.members.offences import counted_by
+from coordinator.members.wiring import MembersLimb, members_limb
 from coordinator.newest import Newest
 from coordinator.priors.service import PriorsServicer
 from coordinator.priors.store import PriorsStore
-from coordinator.rounds.conductor import Conductor, Schedule
+from coordinator.robust.store import OffenderStore
+from coordinator.rounds import events
+from coordinator.rounds.conductor import Conductor
 from coordinator.rounds.round import Round, RoundName
 from coordinator.rounds.service import AggregationServicer, ServiceLimits
 from coordinator.rounds.store import RoundStore
 from coordinator.rounds.terms import Terms, refuse_unsound
 from coordinator.rounds.work import Workshop
-from federated_router.api.v1 import aggregation_pb2, ops_pb2, priors_pb2
+from coordinator.validation.inspection import Inspector
+from coordinator.validation.judgement import JudgeSettings
+from coordinator.validation.store import ReportStore
+from federated_router.api.v1 import aggregation_pb2, members_pb2, ops_pb2, priors_pb2
+from federated_router.crypto.transcript import MemberName
 from federated_router.federation.credentials import Credentials
 from federated_router.kit.clock import Clock, SystemClock
 from federated_router.kit.config import ConfigurationError
-from federated_router.kit.daemon import Daemon, own_identity
+from federated_router.kit.daemon import Background, Daemon, own_identity
 from federated_router.kit.database import Database
 from federated_router.kit.errors import FederationError
 from federated_router.kit.grpc_server import (
@@ -37,6 +48,7 @@ from federated_router.priors.publication import Priors
 MIGRATIONS = "coordinator.migrations"
 _AGGREGATION = aggregation_pb2.DESCRIPTOR.services_by_name["AggregationService"]
 _PRIORS = priors_pb2.DESCRIPTOR.services_by_name["PriorsService"]
+_MEMBERS = members_pb2.DESCRIPTOR.services_by_name["MembersService"]
 _OPS = ops_pb2.DESCRIPTOR.services_by_name["OpsService"]
 
 
@@ -67,6 +79,12 @@ class Core:
     aggregation: AggregationServicer
     priors: PriorsServicer
 
+    async def expel(self, member: MemberName) -> None:
+        """Take a member whose certificate was revoked out of the round that runs."""
+        newest = self.feeds.rounds.value
+        if newest is not None:
+            await self.conductor.tell(newest.name, events.Expelled(member))
+
 
 async def build(settings: CoordinatorSettings, clock: Clock | None = None) -> Daemon:
     """Return the daemon, its database open and its port bound."""
@@ -82,20 +100,37 @@ async def build(settings: CoordinatorSettings, clock: Clock | None = None) -> Da
     database = await Database.open(
         settings.store.url, migrations=MIGRATIONS, timeout_s=settings.store.timeout_s
     )
+    clock = clock or SystemClock()
+    limb = await _charging(settings, clock)
+    members = await members_limb(
+        settings.members,
+        database=database,
+        trust=credentials.trust,
+        watch=settings.watch.limits(),
+        clock=clock,
+        expel=lambda member: core.expel(member),  # noqa: PLW0108 - made below.
+        offences=counted_by(OffenderStore(database)),
+    )
     core = assemble(
         settings,
         terms=terms,
         credentials=credentials,
         database=database,
-        clock=clock or SystemClock(),
+        clock=clock,
+        charges=limb.charges(RoundStore(database).load),
+        admit=members.gate.admit,
     )
     return Daemon(
         identity=identity,
         settings=settings,
-        bound=_bound(settings, identity, core),
-        resources=[_closing(database), _resumed(core.conductor)],
-        background={"rounds": core.conductor.run},
-        leave=core.feeds.close,
+        bound=_bound(settings, identity, core, limb, members),
+        resources=[_closing(database), limb.opened(), _resumed(core.conductor)],
+        background={
+            "rounds": core.conductor.run,
+            **limb.background,
+            **members.background,
+        },
+        leave=_each(core.feeds.close, members.close),
     )
 
 
@@ -106,17 +141,31 @@ def assemble(
     credentials: Credentials,
     database: Database,
     clock: Clock,
+    charges: Charges | None = None,
+    admit: Admit = admit_everybody,
 ) -> Core:
-    """Return the coordinator around an open database."""
+    """Return the coordinator around an open database.
+
+    Without `charges` no account is charged for rounds, and without `admit` everybody
+    joins: not for a daemon.
+    """
     limits = settings.watch.limits()
     feeds = Feeds(Newest(limits, clock), Newest(limits, clock))
-    store, priors_store = RoundStore(database), PriorsStore(database)
+    judging = JudgeSettings(settings.rounds.cohorts, settings.rounds.validation)
+    store = RoundStore(
+        database, conduct_rounds_max=settings.rounds.cohorts.offender_rounds_max
+    )
+    priors_store, reports = PriorsStore(database), ReportStore(database)
     conductor = Conductor(
         store=store,
         priors_store=priors_store,
-        workshop=Workshop(store=store),
+        workshop=Workshop(
+            store=store,
+            inspector=Inspector(reports=reports, priors=priors_store, settings=judging),
+        ),
         clock=clock,
-        schedule=Schedule(settings.rounds.interval_s, terms),
+        schedule=settings.schedule(terms),
+        charges=charges or NoCharges(),
         rounds=feeds.rounds,
         priors=feeds.priors,
         draw_name=lambda: draw_round_name(clock.now_s()),
@@ -124,11 +173,13 @@ def assemble(
     aggregation = AggregationServicer(
         conductor=conductor,
         store=store,
+        reports=reports,
         newest=feeds.rounds,
         terms=terms,
         credentials=credentials,
         clock=clock,
         limits=ServiceLimits(uploads_max=settings.rounds.uploads_max),
+        admit=admit,
     )
     priors = PriorsServicer(store=priors_store, newest=feeds.priors)
     return Core(conductor, feeds, aggregation, priors)
@@ -154,28 +205,57 @@ def _terms(settings: CoordinatorSettings) -> Terms:
     return terms
 
 
+async def _charging(settings: CoordinatorSettings, clock: Clock) -> ChargingLimb:
+    """Return the account that rounds charge; a daemon has one, or does not start."""
+    account = settings.rounds.budget
+    if account is None:
+        raise ConfigurationError(
+            "rounds.budget: say which epsilon all rounds of a window may cost together"
+        )
+    return await charging_limb(settings.budget, account, clock=clock)
+
+
 def _bound(
-    settings: CoordinatorSettings, identity: Identity, core: Core
+    settings: CoordinatorSettings,
+    identity: Identity,
+    core: Core,
+    limb: ChargingLimb,
+    members: MembersLimb,
 ) -> BoundServer:
-    health = Health([_AGGREGATION.full_name, _PRIORS.full_name, _OPS.full_name])
+    bindings = [
+        ServiceBinding(_AGGREGATION, core.aggregation),
+        ServiceBinding(_PRIORS, core.priors),
+        ServiceBinding(_MEMBERS, members.servicer),
+        *limb.bindings(page_bytes_max=settings.server.message_bytes_max // 2),
+    ]
+    names = [binding.descriptor.full_name for binding in bindings]
+    health = Health([*names, _OPS.full_name])
     ops = OpsServicer(
         identity=identity,
         settings=settings,
         health=health,
-        on_drain=core.feeds.close,
-        on_resume=core.feeds.reopen,
+        on_drain=_each(core.feeds.close, members.close),
+        on_resume=_each(core.feeds.reopen, members.reopen),
     )
     return build_server(
         settings=settings.server,
         tls=settings.tls,
         trust_domain=identity.trust_domain,
-        bindings=[
-            ServiceBinding(_AGGREGATION, core.aggregation),
-            ServiceBinding(_PRIORS, core.priors),
-            ServiceBinding(_OPS, ops),
-        ],
+        bindings=[*bindings, ServiceBinding(_OPS, ops)],
         health_state=health,
+        revocations=members.revocations,
+        gate=members.calls,
     )
+
+
+def _each(*works: Background) -> Background:
+    """Return work that does each of these in turn."""
+
+    async def work() -> None:
+        for one in works:
+            await one()
+
+    return work
 
 
 @asynccontextmanager

@@ -2,20 +2,20 @@
 
 from pydantic import Field
 
+from coordinator.charging.settings import LedgerSettings, RoundBudgetSettings
+from coordinator.members.settings import MembersSettings
 from coordinator.newest import WatchLimits
+from coordinator.priors.settings import CatalogueSettings
+from coordinator.robust.plan import plan
+from coordinator.robust.settings import RobustSettings
+from coordinator.rounds.schedule import Schedule
 from coordinator.rounds.terms import Durations, Terms
+from coordinator.validation.settings import ValidationSettings
 from federated_router.crypto.packed_shamir import ROSTER_SIZE_MAX, ROSTER_SIZE_MIN
 from federated_router.kit.config import (
     DaemonSettings,
     DatabaseUrl,
-    ResourceId,
     Settings,
-)
-from federated_router.kit.names import resource_name
-from federated_router.priors.catalogue import (
-    LATENCY_BOUNDS_MS,
-    SENSITIVITY_SQUARED,
-    Catalogue,
 )
 
 
@@ -29,43 +29,34 @@ class StoreSettings(Settings):
     timeout_s: float = Field(default=5.0, gt=0)
 
 
-class CatalogueSettings(Settings):
-    """What rounds count. `version` grows with every change of the others."""
-
-    version: int = Field(default=1, ge=1)
-    models: tuple[ResourceId, ...] = Field(min_length=1)
-    regions: tuple[ResourceId, ...] = Field(min_length=1)
-    latency_bounds_ms: tuple[float, ...] = LATENCY_BOUNDS_MS
-    slot_max: int = Field(default=10_000, ge=1)
-
-    def catalogue(self) -> Catalogue:
-        """Return the layout; raise FieldInvalid for one that is no layout."""
-        return Catalogue(
-            version=self.version,
-            models=tuple(resource_name("models", name) for name in self.models),
-            regions=self.regions,
-            latency_bounds_ms=self.latency_bounds_ms,
-            slot_max=self.slot_max,
-        )
-
-
 class RoundSettings(Settings):
     """How rounds run. `interval_s` is from start to start; 0 opens none by itself.
 
+    After an aborted round the next scheduled one comes `retry_after_s` later, then
+    twice as much, up to the interval; `jitter_s` are added at most. `budget` is the
+    account that rounds charge; a daemon does not start without one.
+
     `noise_scale` is the standard deviation, in requests, that the guaranteed honest
     members' noise adds to every count; it has no default because it is the promise.
-    `colluders_max` is a third of the roster where it is absent.
+    `colluders_max` is a third of the roster where it is absent. `cohorts` says what is
+    assumed of members who poison, and `validation` what is published.
     """
 
     noise_scale: float = Field(gt=0)
+    budget: RoundBudgetSettings | None = None
     interval_s: float = Field(default=0.0, ge=0)
+    retry_after_s: float = Field(default=60.0, gt=0)
+    jitter_s: float = Field(default=0.0, ge=0)
     participation_min: float = Field(default=0.8, gt=0, le=1)
     members_min: int = Field(default=ROSTER_SIZE_MIN, ge=ROSTER_SIZE_MIN)
     members_max: int = Field(default=200, ge=ROSTER_SIZE_MIN, le=ROSTER_SIZE_MAX)
     colluders_max: int | None = Field(default=None, ge=0)
+    cohorts: RobustSettings = RobustSettings()
+    validation: ValidationSettings = ValidationSettings()
     joining_s: float = Field(default=60.0, gt=0)
     revealing_s: float = Field(default=30.0, gt=0)
     collecting_s: float = Field(default=120.0, gt=0)
+    checking_s: float = Field(default=120.0, gt=0)
     summing_s: float = Field(default=120.0, gt=0)
     opening_s: float = Field(default=120.0, gt=0)
     validating_s: float = Field(default=60.0, gt=0)
@@ -78,6 +69,7 @@ class RoundSettings(Settings):
             joining_s=self.joining_s,
             revealing_s=self.revealing_s,
             collecting_s=self.collecting_s,
+            checking_s=self.checking_s,
             summing_s=self.summing_s,
             opening_s=self.opening_s,
             validating_s=self.validating_s,
@@ -107,10 +99,20 @@ class CoordinatorSettings(DaemonSettings):
     store: StoreSettings
     catalogue: CatalogueSettings
     rounds: RoundSettings
+    budget: LedgerSettings = LedgerSettings()
     watch: WatchSettings = WatchSettings()
+    members: MembersSettings = MembersSettings()
 
     def terms(self) -> Terms:
-        """Return the terms of rounds that wait for their deadline to join."""
+        """Return the terms of rounds that wait for their deadline to join.
+
+        Raises FieldInvalid for cohorts that keep neither poisoners nor colluders out.
+        """
+        cohorts = plan(
+            self.rounds.cohorts,
+            members_min=self.rounds.members_min,
+            members_max=self.rounds.members_max,
+        )
         return Terms(
             catalogue=self.catalogue.catalogue(),
             participation_min=self.rounds.participation_min,
@@ -118,7 +120,18 @@ class CoordinatorSettings(DaemonSettings):
             members_max=self.rounds.members_max,
             members_expected=0,
             noise_scale=self.rounds.noise_scale,
-            sensitivity_squared=SENSITIVITY_SQUARED,
             colluders_max=self.rounds.colluders_max,
             durations=self.rounds.durations(),
+            cohort_size=cohorts.size,
+            cohort_survivors_min=cohorts.survivors_min,
+            cohort_colluders_max=cohorts.colluders_max,
+        )
+
+    def schedule(self, terms: Terms) -> Schedule:
+        """Return when rounds of these terms open by themselves."""
+        return Schedule(
+            self.rounds.interval_s,
+            terms,
+            retry_after_s=self.rounds.retry_after_s,
+            jitter_s=self.rounds.jitter_s,
         )

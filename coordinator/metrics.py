@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from coordinator.validation.report import RoundReport
 from federated_router.kit.errors import (
     CiphertextMalformed,
     InvalidInput,
@@ -37,6 +38,25 @@ MALFORMED_MESSAGES = Counter(
     "Messages of members that were refused.",
     ["method"],
 )
+PRIOR_STABILITY = Gauge(
+    "federation_prior_stability",
+    "1 less the mean change of the published shares in the newest round.",
+)
+MODEL_DIVERSITY = Gauge(
+    "federation_model_diversity",
+    "Normalised entropy of the requests over the models in the newest round.",
+)
+CONVERGENCE = Gauge(
+    "federation_convergence_rate",
+    "Part of the compared requests in cells that did not change in the newest round.",
+)
+
+
+def judged(report: RoundReport) -> None:
+    """Show what was found in the sums of the newest round."""
+    PRIOR_STABILITY.set(report.stability)
+    MODEL_DIVERSITY.set(report.diversity)
+    CONVERGENCE.set(report.converged)
 
 
 @contextmanager

@@ -70,8 +70,11 @@ class Newest(Generic[T]):
         """Let watchers in again."""
         self._closed = False
 
-    async def watch(self) -> AsyncGenerator[T | None, None]:
+    async def watch(self, *, progress: bool = True) -> AsyncGenerator[T | None, None]:
         """Yield the newest value at once, after changes, and as a sign of life.
+
+        Without `progress` what `amend` changes is not told before the next `put` or
+        sign of life; such a watcher costs nothing in between.
 
         Raises:
             LimitReached: as many watch as may.
@@ -89,13 +92,16 @@ class Newest(Generic[T]):
                 wake.clear()
                 seen = self._serial
                 yield self._value
-                await self._silence(wake, seen)
+                await self._silence(wake, seen, progress=progress)
         finally:
             self._watchers.discard(wake)
         raise Draining("The coordinator is draining; watch again.", retry_after_s=1.0)
 
-    async def _silence(self, wake: asyncio.Event, seen: int) -> None:
+    async def _silence(self, wake: asyncio.Event, seen: int, *, progress: bool) -> None:
         """Wait for a change, or for as long as silence may last."""
+        if not progress:
+            await woken_or_after(wake, self._limits.sign_of_life_s, self._clock)
+            return
         end_s = self._clock.monotonic_s() + self._limits.sign_of_life_s
         while not wake.is_set() and self._clock.monotonic_s() < end_s:
             await woken_or_after(wake, self._limits.progress_s, self._clock)

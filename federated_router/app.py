@@ -1,7 +1,6 @@
 """Constructs a router from its configuration, and starts nothing."""
 
 import secrets
-from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 from federated_router.api.v1 import (
@@ -27,16 +26,18 @@ from federated_router.kit.grpc_server import (
 )
 from federated_router.kit.identity import Identity, Role
 from federated_router.kit.ops import OpsServicer
-from federated_router.priors.publication import Priors
+from federated_router.kit.revocation import Revocations
 from federated_router.proxy.connections import NodeConnections
 from federated_router.proxy.private_answers import PrivateAnswers
 from federated_router.proxy.private_proxy import PrivateProxy, parameters_message
+from federated_router.proxy.pseudonyms import Pseudonyms
 from federated_router.proxy.public_proxy import PublicProxy
+from federated_router.proxy.recording import Recording
 from federated_router.proxy.service import InferenceServicer
 from federated_router.registry.registry import Registry
 from federated_router.registry.service import RegistryServicer
 from federated_router.releases.service import ReleaseServicer
-from federated_router.routing.priors_view import view_of
+from federated_router.routing.applied_priors import AppliedPriors
 from federated_router.routing.router import Router
 from federated_router.routing.service import RoutingServicer
 
@@ -49,7 +50,19 @@ async def build(settings: RouterSettings, clock: Clock | None = None) -> Daemon:
     identity = own_identity(settings, role=Role.ROUTER)
     registry = Registry(settings.registry, clock)
     router = Router(settings.routing, registry)
-    statistics = Statistics()
+    priors = AppliedPriors(
+        router.believe,
+        kept_max=settings.routing.priors_kept_max,
+        half_life_s=settings.routing.priors_half_life_s,
+    )
+    statistics = settings.statistics.statistics(
+        recovering=settings.federation is not None
+    )
+    pseudonyms = Pseudonyms()
+    statistics.announce_users(pseudonyms.epoch)
+    recording = Recording(
+        statistics, pseudonyms=pseudonyms, learns=settings.federation is not None
+    )
     owner = Owner(instance=identity.id, boot=secrets.token_hex(8))
     budget = await budget_limb(settings.budget, owner=owner, clock=clock)
     connections = NodeConnections(
@@ -66,27 +79,38 @@ async def build(settings: RouterSettings, clock: Clock | None = None) -> Daemon:
         cashier=budget.cashier,
         answers=PrivateAnswers(budget.ledger, settings.budget.answers, clock),
         policies={f"policies/{one.name}": one.policy() for one in settings.policies},
-        statistics=statistics,
+        recording=recording,
         settings=settings.proxy,
     )
     public = PublicProxy(
         router=router,
         connections=connections,
-        statistics=statistics,
+        recording=recording,
         settings=settings.proxy,
     )
     bindings = _bindings(
-        settings, clock, registry, router, budget=budget, public=public, private=private
+        settings,
+        clock,
+        registry,
+        router,
+        priors=priors,
+        budget=budget,
+        public=public,
+        private=private,
+        user_epoch=pseudonyms.epoch,
     )
     background: dict[str, Background] = {"leases": registry.sweep, **budget.background}
     resources: list[Resource] = [budget.opened(), connections]
+    revocations = Revocations(authorities_pem=settings.tls.authority.read_bytes())
     limb = await membership_limb(
         settings.federation,
         identity=identity,
         tls=settings.tls,
         statistics=statistics,
         clock=clock,
-        receive=_priors_into(router),
+        receive=priors.receive,
+        earlier_priors=settings.routing.priors_kept_max - 1,
+        revocations=revocations,
     )
     background |= limb.background
     resources += limb.resources
@@ -98,6 +122,7 @@ async def build(settings: RouterSettings, clock: Clock | None = None) -> Daemon:
         background=background,
         resources=resources,
         leave=registry.rest,
+        revocations=revocations,
     )
 
 
@@ -107,9 +132,11 @@ def _bindings(
     registry: Registry,
     router: Router,
     *,
+    priors: AppliedPriors,
     budget: BudgetLimb,
     public: PublicProxy,
     private: PrivateProxy,
+    user_epoch: str,
 ) -> list[ServiceBinding]:
     """Return every contract that a router serves, but for its operator's."""
     return [
@@ -124,11 +151,11 @@ def _bindings(
         ),
         ServiceBinding(
             routing_pb2.DESCRIPTOR.services_by_name["RoutingService"],
-            RoutingServicer(router),
+            RoutingServicer(router, priors),
         ),
         ServiceBinding(
             registry_pb2.DESCRIPTOR.services_by_name["NodeRegistryService"],
-            RegistryServicer(registry, clock, router.in_flight),
+            RegistryServicer(registry, clock, router.in_flight, user_epoch=user_epoch),
         ),
         *budget.bindings(
             private.policy,
@@ -157,6 +184,7 @@ def _daemon(
     background: dict[str, Background],
     resources: list[Resource],
     leave: Background,
+    revocations: Revocations,
 ) -> Daemon:
     service = ops_pb2.DESCRIPTOR.services_by_name["OpsService"]
     names = [binding.descriptor.full_name for binding in bindings]
@@ -173,6 +201,7 @@ def _daemon(
         trust_domain=identity.trust_domain,
         bindings=[*bindings, ServiceBinding(service, ops)],
         health_state=health,
+        revocations=revocations,
     )
     return Daemon(
         identity=identity,
@@ -182,10 +211,3 @@ def _daemon(
         background=background,
         leave=leave,
     )
-
-
-def _priors_into(router: Router) -> Callable[[Priors], None]:
-    def receive(priors: Priors) -> None:
-        router.priors = view_of(priors)
-
-    return receive

@@ -2,6 +2,7 @@
 
 from federated_router.budget.settings import BudgetSettings
 from federated_router.federation.settings import MembershipSettings
+from federated_router.federation.statistics_settings import StatisticsSettings
 from federated_router.kit.config import DaemonSettings
 from federated_router.privacy.settings import PolicySettings
 from federated_router.proxy.settings import ProxySettings
@@ -17,4 +18,5 @@ class RouterSettings(DaemonSettings):
     proxy: ProxySettings = ProxySettings()
     budget: BudgetSettings = BudgetSettings()
     policies: tuple[PolicySettings, ...] = ()
+    statistics: StatisticsSettings = StatisticsSettings()
     federation: MembershipSettings | None = None

@@ -19,7 +19,10 @@ RENEWALS_PER_LEASE = 3
 
 
 class Agent:
-    """Owns one lease. Runs until cancelled; a router that is away is waited for."""
+    """Owns one lease. Runs until cancelled; a router that is away is waited for.
+
+    `on_registered` is handed the name of the key under which the router names users.
+    """
 
     def __init__(
         self,
@@ -28,12 +31,14 @@ class Agent:
         settings: RegistrationSettings,
         node: pb.Node,
         load: Callable[[], pb.NodeLoad],
+        on_registered: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._channel = channel
         self._stub = pb_grpc.NodeRegistryServiceStub(channel)
         self._settings = settings
         self._node = node
         self._load = load
+        self._on_registered = on_registered
         self._lease_id = ""
         self._wanted = asyncio.Event()
         self._wanted.set()
@@ -113,6 +118,7 @@ class Agent:
                 timeout=self._settings.call_timeout_s,
             )
         self._lease_id = response.lease_id
+        self._on_registered(response.user_epoch)
         return seconds_of(response.lease_duration)
 
     async def _renew(self) -> float:

@@ -1,10 +1,11 @@
 """Constructs a node from its configuration, and starts nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from federated_router.api.v1 import inference_pb2, ops_pb2, registry_pb2
+from federated_router.federation.holdout import Holdout
 from federated_router.federation.own_statistics import own_statistics
 from federated_router.federation.statistics import Statistics
 from federated_router.federation.wiring import membership_limb
@@ -21,6 +22,8 @@ from node.engine.limits import EngineLimits
 from node.engine.transformers_engine import TransformersEngine, TransformersSettings
 from node.served_model import ServedModel
 from node.service import InferenceServicer, private_support
+from node.statistics.costs import ModelCosts
+from node.statistics.modes import LatencyModes
 from node.statistics.recorder import RequestRecorder
 
 Resource = AbstractAsyncContextManager[object]
@@ -32,15 +35,17 @@ async def build(settings: NodeSettings, clock: Clock | None = None) -> Daemon:
     identity = own_identity(settings, role=Role.NODE)
     name = f"nodes/{identity.id}"
     models = {f"models/{one.name}": _served(one, settings) for one in settings.models}
-    statistics = Statistics()
+    holdout = Holdout()
+    statistics = settings.statistics.statistics(
+        recovering=settings.federation is not None, holdout=holdout
+    )
+    modes = LatencyModes(samples_max=settings.statistics.latency_samples_max)
     inference = ServiceBinding(
         inference_pb2.DESCRIPTOR.services_by_name["InferenceService"],
         InferenceServicer(
             node=name,
             models=models,
-            recorder=RequestRecorder(
-                region=settings.region, statistics=statistics, clock=clock
-            ),
+            recorder=_recorder(settings, statistics, modes, clock),
             defaults=settings.sampling,
             stream_window_s=settings.stream_window_s,
             request_timeout_max_s=settings.request_timeout_max_s,
@@ -52,10 +57,13 @@ async def build(settings: NodeSettings, clock: Clock | None = None) -> Daemon:
     registration = registry_pb2.Node(name=name, region=settings.region)
     channels = Channels(settings.tls, trust_domain=identity.trust_domain)
     agent = Agent(
-        channel=channels.open(settings.registration.router_address, role=Role.ROUTER),
+        channel=channels.renewing(
+            settings.registration.router_address, role=Role.ROUTER
+        ),
         settings=settings.registration,
         node=registration,
         load=lambda: _load(list(models.values())),
+        on_registered=statistics.announce_users,
     )
     ops = ServiceBinding(
         ops_service,
@@ -63,7 +71,7 @@ async def build(settings: NodeSettings, clock: Clock | None = None) -> Daemon:
             identity=identity,
             settings=settings,
             health=health,
-            statistics=own_statistics(statistics),
+            statistics=own_statistics(statistics, shapes=modes.shapes),
             on_drain=agent.leave,
             on_resume=agent.rejoin,
         ),
@@ -77,13 +85,19 @@ async def build(settings: NodeSettings, clock: Clock | None = None) -> Daemon:
     )
     registration.address = settings.registration.advertised_address or bound.address
     background: dict[str, Background] = {"lease": agent.run}
-    resources: list[Resource] = [_running(models, registration), _closing(agent)]
+    tiers = {f"models/{one.name}": one.tier for one in settings.models}
+    resources: list[Resource] = [
+        _running(models, registration, tiers),
+        _closing(agent),
+    ]
     limb = await membership_limb(
         settings.federation,
         identity=identity,
         tls=settings.tls,
         statistics=statistics,
         clock=clock,
+        receive=lambda priors: asyncio.to_thread(holdout.receive, priors),
+        revocations=bound.revocations,
     )
     background |= limb.background
     resources += limb.resources
@@ -94,6 +108,22 @@ async def build(settings: NodeSettings, clock: Clock | None = None) -> Daemon:
         resources=resources,
         background=background,
         leave=agent.leave,
+    )
+
+
+def _recorder(
+    settings: NodeSettings, statistics: Statistics, modes: LatencyModes, clock: Clock
+) -> RequestRecorder:
+    return RequestRecorder(
+        region=settings.region,
+        statistics=statistics,
+        clock=clock,
+        costs={
+            f"models/{one.name}": ModelCosts(one.tier, one.token_price, one.power_w)
+            for one in settings.models
+        },
+        carbon_g_per_kwh=settings.statistics.carbon_g_per_kwh,
+        modes=modes,
     )
 
 
@@ -121,13 +151,15 @@ def _served(model: ModelSettings, settings: NodeSettings) -> ServedModel:
 
 @asynccontextmanager
 async def _running(
-    models: dict[str, ServedModel], registration: registry_pb2.Node
+    models: Mapping[str, ServedModel],
+    registration: registry_pb2.Node,
+    tiers: Mapping[str, str],
 ) -> AsyncIterator[None]:
     """Start every engine and write what is offered; stop them at the end."""
     try:
         for served in models.values():
             await served.start()
-            registration.models.append(_offer(served))
+            registration.models.append(_offer(served, tier=tiers[served.name]))
         yield
     finally:
         await asyncio.gather(*(served.engine.stop() for served in models.values()))
@@ -141,12 +173,13 @@ async def _closing(agent: Agent) -> AsyncIterator[None]:
         await agent.close()
 
 
-def _offer(served: ServedModel) -> registry_pb2.ModelOffer:
+def _offer(served: ServedModel, *, tier: str) -> registry_pb2.ModelOffer:
     return registry_pb2.ModelOffer(
         model=served.name,
         context_tokens_max=served.engine.context_tokens_max,
         private_support=private_support(served),
         slots=served.slots,
+        tier=tier,
     )
 
 

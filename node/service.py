@@ -9,7 +9,8 @@ import grpc
 
 from federated_router.api.v1 import inference_pb2 as pb
 from federated_router.api.v1 import inference_pb2_grpc as pb_grpc
-from federated_router.federation.statistics import FailureCause
+from federated_router.federation.records import FailureCause
+from federated_router.federation.user_clipping import METADATA_KEY, UserKey
 from federated_router.kit.errors import (
     FederationError,
     FieldRequired,
@@ -128,13 +129,14 @@ class InferenceServicer(pb_grpc.InferenceServiceServicer):
     ) -> AsyncGenerator[pb.GenerateResponse, None]:
         """Stream and count one answer, whichever way it ends."""
         served = self._served(generation.model)
-        timing = self._recorder.begin(served.name)
+        private = generation.HasField("private_context")
+        timing = self._recorder.begin(served.name, user=_user(context), private=private)
         allowed_s = context.time_remaining()
         try:
             async with asyncio.timeout(self._request_timeout_max_s):
                 events = (
                     self._private(served, generation, timing, window_s)
-                    if generation.HasField("private_context")
+                    if private
                     else self._public(served, generation, timing, window_s)
                 )
                 async with aclosing(events) as responses:
@@ -216,6 +218,12 @@ class InferenceServicer(pb_grpc.InferenceServiceServicer):
             node=self._node, model=served.name, reservation=reservation
         )
         return pb.GenerateResponse(started=started)
+
+
+def _user(context: grpc.aio.ServicerContext) -> UserKey | None:
+    """Return whom the calling router asks for, by its own pseudonym."""
+    named = dict(context.invocation_metadata() or ()).get(METADATA_KEY)
+    return UserKey.from_metadata(named if isinstance(named, str) else None)
 
 
 def _messages(generation: pb.Generation) -> list[ChatMessage]:

@@ -1,5 +1,6 @@
 """PriorsService: what rounds published, to those who route by it."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import ClassVar
@@ -30,6 +31,7 @@ class PriorsServicer(priors_pb2_grpc.PriorsServiceServicer):
     def __init__(self, *, store: PriorsStore, newest: Newest[Priors]) -> None:
         self._store = store
         self._newest = newest
+        self._making: tuple[Priors, asyncio.Task[priors_pb2.Priors]] | None = None
 
     async def GetPriors(
         self, request: priors_pb2.GetPriorsRequest, _: grpc.aio.ServicerContext
@@ -41,11 +43,11 @@ class PriorsServicer(priors_pb2_grpc.PriorsServiceServicer):
             )
         if request.revision:
             priors = await self._store.of_revision(request.revision)
-            return priors_pb2.GetPriorsResponse(priors=priors_message(priors))
+            return priors_pb2.GetPriorsResponse(priors=await _message(priors))
         newest = await self._store.newest()
         if newest is None:
             raise PriorsUnknown("No round has published priors yet.")
-        return priors_pb2.GetPriorsResponse(priors=priors_message(newest))
+        return priors_pb2.GetPriorsResponse(priors=await _message(newest))
 
     async def WatchPriors(
         self, request: priors_pb2.WatchPriorsRequest, _: grpc.aio.ServicerContext
@@ -59,4 +61,15 @@ class PriorsServicer(priors_pb2_grpc.PriorsServiceServicer):
                     yield priors_pb2.WatchPriorsResponse()
                     continue
                 seen = priors.revision
-                yield priors_pb2.WatchPriorsResponse(priors=priors_message(priors))
+                yield priors_pb2.WatchPriorsResponse(priors=await self._shared(priors))
+
+    async def _shared(self, priors: Priors) -> priors_pb2.Priors:
+        """Return the message of what everybody watches, made once for all of them."""
+        if self._making is None or self._making[0] is not priors:
+            self._making = (priors, asyncio.create_task(_message(priors)))
+        return await asyncio.shield(self._making[1])
+
+
+async def _message(priors: Priors) -> priors_pb2.Priors:
+    """Return the message, made in a thread: a large one takes a tenth of a second."""
+    return await asyncio.to_thread(priors_message, priors)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from coordinator.rounds import events, refusals
 from coordinator.rounds.round import Contribution, JoinedMember, Round
-from federated_router.crypto import beacon, signing
+from federated_router.crypto import beacon, dealing_check, signing
 from federated_router.crypto.binding import verify_binding
-from federated_router.crypto.packed_shamir import share_from_bytes
+from federated_router.crypto.packed_shamir import answer_from_bytes
 from federated_router.crypto.signing import PublicKeys
 from federated_router.crypto.transcript import DIGEST_BYTES, MemberName, RosterHash
 from federated_router.federation import statements
@@ -119,6 +119,25 @@ def contributed(
     return events.Contributed(member, accepted)
 
 
+def checked(
+    round_: Round, member: MemberName, *, combinations: bytes, signature: bytes
+) -> events.Checked:
+    """Return the event, once the check is one of this round and its sender's.
+
+    Raises:
+        NotOnRoster: the sender has not joined.
+        SignatureInvalid: a statement that does not hold.
+        CiphertextMalformed: another length, or words that no check has.
+    """
+    keys = _keys(round_, member)
+    statement = statements.check_statement(
+        round_.name, member, roster_hash=round_.roster_hash, combinations=combinations
+    )
+    signing.verify(statement, signature, keys)
+    dealing_check.combinations_from_bytes(combinations, len(round_.contributors))
+    return events.Checked(member, combinations)
+
+
 def answered(
     round_: Round, member: MemberName, *, share_sum: bytes, signature: bytes
 ) -> events.Answered:
@@ -134,7 +153,8 @@ def answered(
         round_.name, member, roster_hash=round_.roster_hash, share_sum=share_sum
     )
     signing.verify(statement, signature, keys)
-    share_from_bytes(share_sum, round_.thresholds)
+    cohorts = len(round_.open_cohorts)
+    answer_from_bytes(share_sum, round_.thresholds, cohorts=cohorts)
     return events.Answered(member, share_sum)
 
 

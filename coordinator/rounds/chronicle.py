@@ -27,7 +27,10 @@ def tell(before: Round | None, after: Round) -> None:
         contribution_bytes=sum(
             accepted.size_bytes for accepted in after.contributions.values()
         ),
+        checks=0 if before is None else len(before.checks),
         answers=0 if before is None else len(before.answers),
+        survivors=len(after.survivors),
+        inconsistent=list(after.inconsistent),
         liars=list(after.liars),
         previous_state_s=_previous_state_s(after),
         end_cause=after.end_cause or None,
@@ -43,8 +46,8 @@ def _previous_state_s(round_: Round) -> float:
 
 
 def _measure(after: Round) -> None:
-    if after.state is State.SUMMING:
-        metrics.PARTICIPATION.set(len(after.survivors) / len(after.members))
+    if after.state is State.CHECKING:
+        metrics.PARTICIPATION.set(len(after.contributors) / len(after.members))
     if after.ended:
         duration_s = after.history[-1].enter_s - after.started_s
         metrics.ROUND_DURATION.labels(after.state.value).observe(duration_s)

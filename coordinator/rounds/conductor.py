@@ -1,40 +1,45 @@
 """Drives rounds: applies events and deadlines, stores, works, wakes watchers.
 
 Decides the order only: lifecycle, then the store, then everybody else; what is told
-has been committed. Refuses to decide transitions, and to believe memory after a store
-failed: then the round is read again. Holds no task: `run` is background work of the
-daemon, and a coordinator that was killed anywhere goes on from the stored round.
+has been committed. What waits while a transaction runs shares the next one. Refuses
+to decide transitions, and to believe memory after a store failed: then the round is
+read again. Holds no task: `run` is background work of the daemon, and a coordinator
+that was killed anywhere goes on from the stored round.
 """
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Final
 
+from coordinator.charging import guard
+from coordinator.charging.port import Charges
 from coordinator.newest import Newest, woken_or_after
 from coordinator.priors import feed
 from coordinator.priors.store import PriorsStore
 from coordinator.rounds import chronicle, events, lifecycle
+from coordinator.rounds.inbox import BATCH_MAX, Batch, Told, batch_of
 from coordinator.rounds.round import Round, RoundName
-from coordinator.rounds.store import Body, Request, RoundStore
+from coordinator.rounds.schedule import Schedule, Timetable
+from coordinator.rounds.share_rows import Body
+from coordinator.rounds.store import Request, RoundStore
 from coordinator.rounds.terms import Terms
 from coordinator.rounds.work import Workshop
+from coordinator.validation.judgement import Judgement
 from federated_router.kit.clock import Clock
-from federated_router.kit.errors import RoundStateWrong, StoreUnavailable
+from federated_router.kit.errors import (
+    NotNow,
+    RoundStateWrong,
+    StoreUnavailable,
+    Unavailable,
+)
 from federated_router.kit.log import get_logger
+from federated_router.priors.blocks import Block
 from federated_router.priors.publication import Priors
 
 IDLE_S: Final = 60.0
 STORE_RETRY_S: Final = 1.0
 log = get_logger("conductor")
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """Rounds that open by themselves: `interval_s` from start to start; 0 is never."""
-
-    interval_s: float
-    terms: Terms
 
 
 class Conductor:
@@ -48,18 +53,24 @@ class Conductor:
         workshop: Workshop,
         clock: Clock,
         schedule: Schedule,
+        charges: Charges,
         rounds: Newest[Round],
         priors: Newest[Priors],
         draw_name: Callable[[], RoundName],
+        batch_max: int = BATCH_MAX,
     ) -> None:
         self._store = store
         self._priors_store = priors_store
         self._workshop = workshop
         self._clock = clock
-        self._schedule = schedule
+        self._timetable = Timetable(schedule)
+        self._charges = charges
         self._rounds = rounds
         self._priors = priors
         self._draw_name = draw_name
+        self._batch_max = batch_max
+        # Holds what calls wait for, so that the server's limit on calls bounds it.
+        self._waiting: deque[Told] = deque()
         self._one_writer = asyncio.Lock()
         self._changed = asyncio.Event()
         self._held: Round | None = None
@@ -69,7 +80,8 @@ class Conductor:
         async with self._one_writer:
             round_ = await self._newest()
             if round_ is not None:
-                await self._move(round_, events.Resumed())
+                round_ = await self._move(round_, events.Resumed())
+            await self._charges.settle(round_)
 
     async def create(self, terms: Terms, request: Request) -> Round:
         """Open a round, or return the one that this request opened.
@@ -78,6 +90,7 @@ class Conductor:
             RoundStateWrong: another round runs.
             RequestIdReused: the id opened a round of other terms.
             FieldInvalid, HeadroomExceeded: terms that no round can keep.
+            BudgetExhausted, AccountClosed: the federation's account cannot bear it.
         """
         async with self._one_writer:
             known = await self._store.of_request(request)
@@ -85,7 +98,10 @@ class Conductor:
                 return known
             newest = await self._newest()
             if newest is not None:
-                await self._on_time(newest)
+                newest = await self._on_time(newest)
+            if newest is None or newest.ended:
+                await self._charges.settle(newest)
+                await self._charges.admit(terms)
             opened = lifecycle.open_round(self._draw_name(), terms, self._clock.now_s())
             self._held = None
             try:
@@ -97,10 +113,14 @@ class Conductor:
             return self._hold(None, stored)
 
     async def get(self, name: RoundName) -> Round:
-        """Return a round as stored; raise RoundUnknown."""
-        held = self._held
-        if held is not None and held.name == name:
-            return held
+        """Return a round as it was last seen stored; raise RoundUnknown.
+
+        While a transition is being stored this is the round before it, so that
+        readers neither wait for the writer nor ask the store.
+        """
+        seen = self._rounds.value
+        if seen is not None and seen.name == name:
+            return seen
         return await self._store.load(name)
 
     async def tell(
@@ -110,12 +130,60 @@ class Conductor:
 
         Raises what `lifecycle.advance` raises, and RoundUnknown.
         """
-        async with self._one_writer:
-            newest = await self._newest()
-            if newest is None or newest.name != name:
-                ended = await self._store.load(name)
-                return lifecycle.advance(ended, event, self._clock.now_s())
-            return await self._move(await self._on_time(newest), event, body=body)
+        told = Told(name, event, body)
+        self._waiting.append(told)
+        try:
+            async with self._one_writer:
+                while not told.decided:
+                    await self._store_waiting(told)
+        finally:
+            if told in self._waiting:
+                self._waiting.remove(told)
+        return told.outcome()
+
+    async def _store_waiting(self, first: Told) -> None:
+        """Store what waits, `first` before all else, in one transaction."""
+        newest = await self._newest()
+        if newest is not None:
+            newest = await self._on_time(newest)
+        if newest is None or newest.name != first.name:
+            ended = await self._store.load(first.name)
+            first.after = lifecycle.advance(ended, first.event, self._clock.now_s())
+            return
+        now_s, most = self._clock.now_s(), 1 if first.alone else self._batch_max
+        batch = batch_of(newest, first, self._waiting, now_s=now_s, most=most)
+        batch, after = await self._secured(batch)
+        try:
+            stored = await self._stored(batch.before, after, bodies=batch.bodies)
+        except StoreUnavailable as error:
+            for told in batch.taken:
+                told.error = error
+            return
+        except Exception as error:  # noqa: BLE001 - each is tried alone.
+            if len(batch.taken) == 1:
+                batch.taken[0].error = error
+            for told in batch.taken:
+                told.alone = True
+            return
+        for told in batch.taken:
+            told.after = stored
+
+    async def _secured(self, batch: Batch) -> tuple[Batch, Round]:
+        """Return the batch and what may be stored of it.
+
+        Where the ledger does not answer, the event that ends a state waits for another
+        attempt of whoever sent it, and the rest is stored.
+        """
+        now_s = self._clock.now_s()
+        try:
+            after = await guard.secured(
+                self._charges, batch.before_last, batch.after, now_s=now_s
+            )
+        except Unavailable as error:
+            batch.taken[-1].error = error
+            batch = batch.without_last()
+            after = batch.after
+        return batch, after
 
     async def run(self) -> None:
         """Apply deadlines and do the coordinator's own work, until cancelled."""
@@ -148,6 +216,8 @@ class Conductor:
 
     async def _do(self, work: lifecycle.Work, round_: Round) -> None:
         match work:
+            case lifecycle.Work.JUDGE:
+                await self.tell(round_.name, await self._workshop.judge(round_))
             case lifecycle.Work.SUM:
                 await self.tell(round_.name, await self._workshop.sum_up(round_))
             case lifecycle.Work.OPEN:
@@ -156,38 +226,50 @@ class Conductor:
                 await self._validate(round_)
 
     async def _validate(self, round_: Round) -> None:
+        """Publish what was judged sound; end the round with its report either way."""
         found = await self._workshop.validate(round_)
-        if isinstance(found, events.Refused):
-            await self.tell(round_.name, found)
-            return
         async with self._one_writer:
             newest = await self._newest()
             if newest is None or newest.name != round_.name:
                 return
-            priors = Priors(
-                revision=feed.next_revision(await self._priors_store.newest_revision()),
-                round_name=round_.name,
-                create_time_s=self._clock.now_s(),
-                catalogue=round_.terms.catalogue,
-                members=len(round_.survivors),
-                noise_standard_deviation=round_.noise_sigma,
-                performance=round_.terms.catalogue.decode(found),
-            )
+            current = await self._on_time(newest)
+            if found.rejected:
+                refused = events.Refused(found.cause)
+                await self._move(current, refused, judgement=found)
+                return
+            priors = await self._priors_of(round_, found)
             await self._move(
-                await self._on_time(newest),
+                current,
                 events.Released(priors.revision),
                 priors=priors,
+                judgement=found,
             )
 
+    async def _priors_of(self, round_: Round, found: Judgement) -> Priors:
+        return Priors(
+            revision=feed.next_revision(await self._priors_store.newest_revision()),
+            round_name=round_.name,
+            create_time_s=self._clock.now_s(),
+            catalogue=round_.terms.catalogue,
+            members=len(round_.survivors),
+            noise_standard_deviation=found.noise_by_block[Block.PERFORMANCE],
+            noise_by_block=found.noise_by_block,
+            contents=round_.terms.catalogue.decode(found.values),
+        )
+
     async def _open_scheduled(self, newest: Round | None) -> float:
-        interval_s = self._schedule.interval_s
-        if not interval_s:
-            return IDLE_S
-        due_s = newest.started_s + interval_s if newest is not None else 0.0
-        rest_s = due_s - self._clock.now_s()
+        rest_s = self._timetable.rest_s(newest, now_s=self._clock.now_s())
         if rest_s > 0:
             return min(rest_s, IDLE_S)
-        await self.create(self._schedule.terms, Request(None, b""))
+        try:
+            await self.create(self._timetable.terms, Request(None, b""))
+        except RoundStateWrong:
+            raise
+        except NotNow as error:
+            log.warning(
+                "scheduled round refused", reason=error.reason, cause=error.message
+            )
+            self._timetable.refused(now_s=self._clock.now_s())
         return 0.0
 
     async def _newest(self) -> Round | None:
@@ -219,23 +301,45 @@ class Conductor:
         round_: Round,
         event: events.Event,
         *,
-        body: Body | None = None,
         priors: Priors | None = None,
+        judgement: Judgement | None = None,
     ) -> Round:
-        """Advance, store, then hold; a store that fails leaves nothing held."""
+        """Advance by an event that is applied alone, and store."""
         after = lifecycle.advance(round_, event, self._clock.now_s())
-        if after is round_:
-            return round_
+        if after is not round_:
+            after = await guard.secured(
+                self._charges, round_, after, now_s=self._clock.now_s()
+            )
+        return await self._stored(round_, after, priors=priors, judgement=judgement)
+
+    async def _stored(
+        self,
+        before: Round,
+        after: Round,
+        *,
+        bodies: Sequence[Body] = (),
+        priors: Priors | None = None,
+        judgement: Judgement | None = None,
+    ) -> Round:
+        """Store, then hold; a store that fails leaves nothing held."""
+        if after is before:
+            return before
         self._held = None
         try:
-            stored = await self._store.save(round_, after, body=body, priors=priors)
+            stored = await self._store.save(
+                before, after, bodies=bodies, priors=priors, judgement=judgement
+            )
         except BaseException:
             # The outcome is unknown, also where a caller hung up: look it up.
             self._changed.set()
             raise
         if priors is not None:
             self._priors.put(priors)
-        return self._hold(round_, stored)
+        held = self._hold(before, stored)
+        if held.ended:
+            self._timetable.ended(held)
+            await guard.settled_if_possible(self._charges, held)
+        return held
 
     def _hold(self, before: Round | None, after: Round) -> Round:
         self._held = after

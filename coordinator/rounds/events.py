@@ -36,11 +36,26 @@ class Contributed:
 
 
 @dataclass(frozen=True, slots=True)
+class Checked:
+    """A holder sent combinations of the shares that were dealt to it."""
+
+    member: MemberName
+    combinations: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
-    """A holder sent the sum of its shares over the survivors."""
+    """A holder sent the sums of its shares over the survivors of each cohort."""
 
     member: MemberName
     share_sum: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Expelled:
+    """A member's membership was revoked while the round ran."""
+
+    member: MemberName
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +69,23 @@ class Resumed:
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """What the holders' checks say about dealers and holders.
+
+    Dealers that are `inconsistent`, or `dropped` without being blamed, are not summed.
+    `liars` are holders whose checks were wrong. What `disputed` holders got of some
+    survivor does not fit: their answers may be wrong without any fault of theirs.
+    """
+
+    inconsistent: tuple[MemberName, ...] = ()
+    dropped: tuple[MemberName, ...] = ()
+    liars: tuple[MemberName, ...] = ()
+    disputed: tuple[MemberName, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Summed:
-    """The survivors' ciphertexts add up."""
+    """The survivors' ciphertexts add up, cohort by cohort."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +124,15 @@ class AbortRequested:
     cause: str
 
 
-FromMember = Joined | Revealed | Contributed | Answered
+FromMember = Joined | Revealed | Contributed | Checked | Answered
 """What members say."""
 
 Event = (
     FromMember
+    | Expelled
     | TimePassed
     | Resumed
+    | Judged
     | Summed
     | Opened
     | OpeningFailed

@@ -73,13 +73,46 @@ def not_on_roster(member: MemberName) -> NotOnRoster:
     )
 
 
+def not_checked(round_: Round, member: MemberName) -> RoundStateWrong:
+    """Return the refusal of an answer by a holder that did not check its shares."""
+    return RoundStateWrong(
+        "Only holders that checked their shares in time answer.",
+        metadata={"round": round_.name, "member": member},
+    )
+
+
 def too_few(round_: Round, present: int, verb: str) -> str:
     """Return why a round with so few members ends."""
-    needed = round_.noise.survivors_min
+    needed = round_.contributors_min
     return (
         f"{present} of {len(round_.members)} members {verb}; {needed} are needed "
         f"(participation of at least {round_.terms.participation_min:g}, and enough "
         "to open the sum and to carry the noise)."
+    )
+
+
+def too_few_consistent(round_: Round, survivors: int) -> str:
+    """Return why a round whose dealers were found inconsistent ends."""
+    named = ", ".join(round_.inconsistent) or "nobody"
+    return (
+        f"{survivors} of {len(round_.contributors)} contributions can be summed; "
+        f"{round_.noise.survivors_min} are needed. Inconsistent dealers: {named}."
+    )
+
+
+def no_cohort_left(round_: Round) -> str:
+    """Return why a round ends in which every cohort became too small."""
+    return (
+        f"No cohort is left with {round_.noise.cohort_survivors_min} survivors; the "
+        f"largest may have {max(map(len, round_.cohorts))} members."
+    )
+
+
+def too_few_checked(round_: Round) -> str:
+    """Return why a round with so few checks ends."""
+    return (
+        f"{len(round_.checks)} of {len(round_.contributors)} contributors checked "
+        f"their shares; {round_.thresholds.reconstruct} are needed to open a sum."
     )
 
 

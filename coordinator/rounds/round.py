@@ -6,12 +6,19 @@ noise). Refuses to know how a round moves (`lifecycle`), where it is kept
 """
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, NewType
 
 from coordinator.rounds.state import ENDED, State
-from coordinator.rounds.terms import NoiseTerms, Terms, noise_terms
+from coordinator.rounds.terms import (
+    Terms,
+    contributors_min,
+    noise_terms,
+)
+from federated_router.crypto import cohorts as drawing
 from federated_router.crypto.beacon import RosterEntry
 from federated_router.crypto.binding import KeyBinding
 from federated_router.crypto.body import CIPHERTEXT_BYTES
@@ -24,8 +31,9 @@ from federated_router.crypto.transcript import (
     RosterHash,
     RoundAttempt,
 )
-from federated_router.federation.statements import Survivor
-from federated_router.privacy.noise import share_sigma, sum_sigma
+from federated_router.federation.noise_terms import NoiseTerms
+from federated_router.federation.statements import Contributor
+from federated_router.privacy.noise import sum_sigma
 
 RoundName = NewType("RoundName", str)
 """`rounds/ID`."""
@@ -34,14 +42,30 @@ ATTEMPT: Final = 0
 """A round is tried once; what fails is followed by another round."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """When a member came how far, in seconds since the epoch; None where it did not."""
+
+    join_s: float | None = None
+    reveal_s: float | None = None
+    contribute_s: float | None = None
+    check_s: float | None = None
+    answer_s: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class JoinedMember:
-    """A member's keys, its commitment, and its nonce once revealed."""
+    """A member's keys, its commitment, its nonce once revealed, and how far it came.
+
+    `expelled` where its membership was revoked since: nothing more is taken of it.
+    """
 
     binding: KeyBinding
     certificate_der: bytes = field(repr=False)
     commitment: bytes
     nonce: bytes | None = None
+    progress: Progress = Progress()
+    expelled: bool = False
 
     def joins_like(self, other: "JoinedMember") -> bool:
         """Return whether both joined with the same keys and commitment.
@@ -82,10 +106,15 @@ class StateEntry:
 class Round:
     """One round. Its mappings are never changed; a transition makes new ones.
 
-    `roster` and `survivors` are sorted by name; holders are numbered 1.. in roster
-    order. Roster, its hash and the beacon are empty before COLLECTING.
-    `attempted_answers` is how many answers the last failed opening had; it is not
-    stored, as a restarted coordinator tries again. `version` counts transitions.
+    `roster`, `contributors` and `survivors` are sorted by name; holders are numbered
+    1.. in roster order. Roster, its hash and the beacon are empty before COLLECTING,
+    `contributors` before CHECKING and `survivors` before SUMMING. `liars` and
+    `disputed` are holders, `inconsistent` dealers (`events.Judged`). `checking_over`
+    says that checking goes to judgement without the checks that are missing.
+    `attempted_answers` is how many answers the last failed opening had. Neither is
+    stored, as a restarted coordinator waits and tries again. `reservation` names what
+    the federation's account holds or paid for the round, and is empty before COLLECTING
+    and where no account is charged. `version` counts transitions.
     """
 
     name: RoundName
@@ -102,6 +131,13 @@ class Round:
     contributions: Mapping[MemberName, Contribution] = field(
         default_factory=lambda: MappingProxyType({})
     )
+    contributors: tuple[MemberName, ...] = ()
+    checks: Mapping[MemberName, bytes] = field(
+        default_factory=lambda: MappingProxyType({}), repr=False
+    )
+    checking_over: bool = False
+    inconsistent: tuple[MemberName, ...] = ()
+    disputed: tuple[MemberName, ...] = ()
     survivors: tuple[MemberName, ...] = ()
     answers: Mapping[MemberName, bytes] = field(
         default_factory=lambda: MappingProxyType({}), repr=False
@@ -110,6 +146,7 @@ class Round:
     liars: tuple[MemberName, ...] = ()
     end_cause: str = ""
     priors_revision: int = 0
+    reservation: str = ""
     version: int = 0
 
     @property
@@ -146,15 +183,64 @@ class Round:
         )
 
     @property
-    def noise_sigma(self) -> float:
-        """Return the standard deviation of the noise in the sum of the survivors."""
-        noise = self.noise
-        share = share_sigma(
-            sigma_total=noise.scale,
-            survivors_min=noise.survivors_min,
-            colluders_max=noise.colluders_max,
+    def contributors_min(self) -> int:
+        """Return how many contributions the round needs to go on."""
+        least = self.terms.members_min
+        return contributors_min(
+            self.terms,
+            joined=max(len(self.members), least),
+            holders=max(self.holders, least),
         )
-        return sum_sigma(share_sigma=share, contributors=len(self.survivors))
+
+    @property
+    def noise_sigma(self) -> float:
+        """Return the deviation of the noise in the sum of the survivors.
+
+        On a slot of clip 1; on others it is that many times as large.
+        """
+        return sum_sigma(
+            share_sigma=self.noise.share_sigma, contributors=len(self.survivors)
+        )
+
+    @property
+    def cohorts(self) -> tuple[tuple[int, ...], ...]:
+        """Return the holders' numbers by cohort; from COLLECTING on."""
+        return _cohorts(
+            self.attempt,
+            self.roster_hash,
+            self.beacon,
+            len(self.roster),
+            self.terms.cohort_size,
+        )
+
+    @property
+    def open_cohorts(self) -> tuple[tuple[int, tuple[MemberName, ...]], ...]:
+        """Return number and survivors of every cohort that has any; from SUMMING on."""
+        return self.cohorts_of(frozenset(self.survivors))
+
+    def cohorts_of(
+        self, members: AbstractSet[MemberName]
+    ) -> tuple[tuple[int, tuple[MemberName, ...]], ...]:
+        """Return number and part of every cohort that `members` have a part in."""
+        parts = (
+            tuple(
+                name
+                for holder in cohort
+                if (name := self.roster[holder - 1]) in members
+            )
+            for cohort in self.cohorts
+        )
+        return tuple((number, part) for number, part in enumerate(parts, 1) if part)
+
+    @property
+    def answer_bytes(self) -> int:
+        """Return the size of a holder's answer; from SUMMING on."""
+        return len(self.open_cohorts) * self.thresholds.answer_bytes
+
+    @property
+    def numbers(self) -> Mapping[MemberName, int]:
+        """Return the holders' numbers."""
+        return {name: number for number, name in enumerate(self.roster, start=1)}
 
     @property
     def ciphertexts(self) -> int:
@@ -177,18 +263,44 @@ class Round:
         return self.ciphertext_bytes + self.holders * self.sealed_share_bytes
 
     @property
-    def survivor_set(self) -> tuple[Survivor, ...]:
-        """Return the survivors with digests and signatures of their contributions."""
+    def contributor_set(self) -> tuple[Contributor, ...]:
+        """Return the contributors with digests and signatures, by number."""
+        numbers = self.numbers
         return tuple(
-            Survivor(
-                member,
+            Contributor(
+                numbers[member],
                 self.contributions[member].sha256,
                 self.contributions[member].signature,
             )
-            for member in self.survivors
+            for member in self.contributors
         )
+
+    @property
+    def believed_answers(self) -> Mapping[MemberName, bytes]:
+        """Return the answers of holders that no check speaks against."""
+        doubted = {*self.liars, *self.disputed}
+        return {
+            name: answer for name, answer in self.answers.items() if name not in doubted
+        }
 
     @property
     def started_s(self) -> float:
         """Return when the round opened."""
         return self.history[0].enter_s
+
+    @property
+    def ended_s(self) -> float:
+        """Return when the newest state was entered, the end of a round that ended."""
+        return self.history[-1].enter_s
+
+
+@lru_cache(maxsize=8)
+def _cohorts(
+    attempt: RoundAttempt,
+    roster_hash: RosterHash,
+    beacon: bytes,
+    holders: int,
+    size: int,
+) -> tuple[tuple[int, ...], ...]:
+    """Draw once what every look at a round asks for."""
+    return drawing.assign(attempt, roster_hash, beacon, holders=holders, size=size)

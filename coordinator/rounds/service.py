@@ -13,40 +13,33 @@ from typing import ClassVar, Final
 
 import grpc
 
+from coordinator.members.gate import Admit, admit_everybody
 from coordinator.metrics import counted
 from coordinator.newest import Newest
 from coordinator.rounds import admission, events, lifecycle, messages, refusals, upload
 from coordinator.rounds.conductor import Conductor
+from coordinator.rounds.holding import Holding
 from coordinator.rounds.round import Round, RoundName
+from coordinator.rounds.share_rows import Body
+from coordinator.rounds.showing import Showing
 from coordinator.rounds.state import State
-from coordinator.rounds.store import Body, Request, RoundStore
+from coordinator.rounds.store import Request, RoundStore
 from coordinator.rounds.terms import Terms
 from coordinator.summation import accumulator
+from coordinator.validation.store import ReportStore
 from federated_router.api.v1 import aggregation_pb2 as pb2
 from federated_router.api.v1 import aggregation_pb2_grpc
 from federated_router.crypto.transcript import MemberName
 from federated_router.federation.credentials import Credentials
-from federated_router.federation.survivor_signature import (
-    SurvivorSet,
-    sign_survivors,
-)
 from federated_router.kit.clock import Clock
 from federated_router.kit.errors import FieldInvalid, LimitReached
 from federated_router.kit.identity import Role, current_identity
 from federated_router.kit.names import is_id, resource_id
-from federated_router.kit.pages import page_size_of
 from federated_router.kit.validation import check_required
-
-PAGE_BYTES_MAX: Final = 3 * 1024 * 1024
-"""A page of rounds with large rosters ends early to stay below the message limit."""
-
-TOKEN_DIGITS_MAX: Final = 18
-"""More would not fit a store's integer."""
 
 NEWEST_NAME: Final = "rounds/-"
 _MEMBERS = frozenset({Role.NODE, Role.ROUTER})
 _OPERATORS = frozenset({Role.OPERATOR})
-_OPENABLE = frozenset({State.OPENING, State.VALIDATING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +57,13 @@ class AggregationServicer(aggregation_pb2_grpc.AggregationServiceServicer):
         "GetRound": _MEMBERS | _OPERATORS,
         "ListRounds": _MEMBERS | _OPERATORS,
         "WatchRound": _MEMBERS | _OPERATORS,
+        "GetRoster": _MEMBERS | _OPERATORS,
         "JoinRound": _MEMBERS,
         "RevealBeacon": _MEMBERS,
         "SubmitContribution": _MEMBERS,
         "DownloadShares": _MEMBERS,
+        "SubmitDealingCheck": _MEMBERS,
+        "GetSurvivorSet": _MEMBERS,
         "SubmitOpening": _MEMBERS,
         "AbortRound": _OPERATORS,
     }
@@ -78,19 +74,24 @@ class AggregationServicer(aggregation_pb2_grpc.AggregationServiceServicer):
         *,
         conductor: Conductor,
         store: RoundStore,
+        reports: ReportStore,
         newest: Newest[Round],
         terms: Terms,
         credentials: Credentials,
         clock: Clock,
         limits: ServiceLimits,
+        admit: Admit = admit_everybody,
     ) -> None:
         self._conductor = conductor
-        self._store = store
-        self._newest = newest
         self._terms = terms
         self._credentials = credentials
+        self._holding = Holding(store=store, credentials=credentials)
+        self._showing = Showing(
+            conductor=conductor, store=store, reports=reports, newest=newest
+        )
         self._clock = clock
         self._limits = limits
+        self._admit = admit
         self._uploads: set[MemberName] = set()
 
     async def CreateRound(
@@ -108,26 +109,15 @@ class AggregationServicer(aggregation_pb2_grpc.AggregationServiceServicer):
         self, request: pb2.GetRoundRequest, _: grpc.aio.ServicerContext
     ) -> pb2.GetRoundResponse:
         """Return one round."""
-        found = await self._conductor.get(_round_name(request.name, "name"))
-        return pb2.GetRoundResponse(round=messages.round_message(found))
+        name = _round_name(request.name, "name")
+        shown = await self._showing.one(name, full=messages.is_full(request.view))
+        return pb2.GetRoundResponse(round=shown)
 
     async def ListRounds(
         self, request: pb2.ListRoundsRequest, _: grpc.aio.ServicerContext
     ) -> pb2.ListRoundsResponse:
         """List rounds, newest first."""
-        size = page_size_of(request.page_size)
-        page = await self._store.page(size=size, before=_sequence(request.page_token))
-        response, shown = pb2.ListRoundsResponse(), 0
-        for sequence, round_ in page.rounds:
-            message = messages.round_message(round_)
-            if shown and response.ByteSize() + message.ByteSize() > PAGE_BYTES_MAX:
-                break
-            response.rounds.append(message)
-            response.next_page_token = str(sequence)
-            shown += 1
-        if shown == len(page.rounds) and not page.more:
-            response.next_page_token = ""
-        return response
+        return await self._showing.page(request)
 
     async def WatchRound(
         self, request: pb2.WatchRoundRequest, _: grpc.aio.ServicerContext
@@ -136,13 +126,24 @@ class AggregationServicer(aggregation_pb2_grpc.AggregationServiceServicer):
         name = None
         if request.name != NEWEST_NAME:
             name = _round_name(request.name, "name")
-        async with aclosing(self._newest.watch()) as values:
-            async for newest in values:
-                shown = newest if name is None else await self._conductor.get(name)
-                if shown is None:
-                    yield pb2.WatchRoundResponse()
-                else:
-                    yield pb2.WatchRoundResponse(round=messages.round_message(shown))
+        changes = self._showing.changes(
+            name,
+            full=messages.is_full(request.view),
+            # A member acts on states; how far others came would be most of its traffic.
+            progress=current_identity().role not in _MEMBERS,
+        )
+        async with aclosing(changes) as responses:
+            async for response in responses:
+                yield response
+
+    async def GetRoster(
+        self, request: pb2.GetRosterRequest, _: grpc.aio.ServicerContext
+    ) -> pb2.GetRosterResponse:
+        """Return a final roster, without the keys that the caller knows."""
+        round_ = await self._round(request.round)
+        if current_identity().role in _MEMBERS:
+            _on_roster(round_)
+        return self._holding.roster(round_, request.known_keys)
 
     async def JoinRound(
         self, request: pb2.JoinRoundRequest, _: grpc.aio.ServicerContext
@@ -150,6 +151,7 @@ class AggregationServicer(aggregation_pb2_grpc.AggregationServiceServicer):
         """Take a member in, once its keys and its statement hold."""
         with counted("JoinRound"):
             round_ = await self._round(request.round)
+            self._admit(_caller(), request.keys.certificate_der)
             event = admission.joined(
                 round_,
                 messages.joined_member(_caller(), request),
@@ -158,7 +160,7 @@ class AggregationServicer(aggregation_pb2_grpc.AggregationServiceServicer):
                 now_s=self._clock.now_s(),
             )
             after = await self._conductor.tell(round_.name, event)
-        return pb2.JoinRoundResponse(round=messages.round_message(after))
+        return pb2.JoinRoundResponse(round=self._showing.basic(after))
 
     async def RevealBeacon(
         self, request: pb2.RevealBeaconRequest, _: grpc.aio.ServicerContext
@@ -170,7 +172,7 @@ class AggregationServicer(aggregation_pb2_grpc.AggregationServiceServicer):
                 round_, _caller(), nonce=request.nonce, signature=request.signature
             )
             after = await self._conductor.tell(round_.name, event)
-        return pb2.RevealBeaconResponse(round=messages.round_message(after))
+        return pb2.RevealBeaconResponse(round=self._showing.basic(after))
 
     async def SubmitContribution(
         self,
@@ -199,29 +201,36 @@ class AggregationServicer(aggregation_pb2_grpc.AggregationServiceServicer):
     async def DownloadShares(
         self, request: pb2.DownloadSharesRequest, _: grpc.aio.ServicerContext
     ) -> AsyncGenerator[pb2.DownloadSharesResponse, None]:
-        """Stream the signed survivor set, then the shares sealed to the caller."""
+        """Stream the signed contributor set, then the shares sealed to the caller."""
         round_ = await self._round(request.round)
-        member = _caller()
-        if round_.state not in _OPENABLE:
-            raise refusals.wrong_state(round_, needed=State.OPENING)
-        if member not in round_.roster:
-            raise refusals.not_on_roster(member)
-        shares = await self._store.sealed_shares(round_, member, round_.survivors)
-        body = b"".join(shares)
-        signed = SurvivorSet(
-            round_.survivor_set,
-            sign_survivors(
-                round_.name,
-                round_.roster_hash,
-                round_.survivor_set,
-                certificate_key=self._credentials.certificate_key,
-            ),
-            self._credentials.certificate_der,
-        )
-        header = messages.shares_header(signed, size_bytes=len(body))
+        header, body = await self._holding.shares(round_, _on_roster(round_))
         yield pb2.DownloadSharesResponse(header=header)
         for chunk in upload.chunked(body):
             yield pb2.DownloadSharesResponse(chunk=chunk)
+
+    async def SubmitDealingCheck(
+        self, request: pb2.SubmitDealingCheckRequest, _: grpc.aio.ServicerContext
+    ) -> pb2.SubmitDealingCheckResponse:
+        """Take a holder's one check of the shares that were dealt to it."""
+        with counted("SubmitDealingCheck"):
+            round_ = await self._round(request.round)
+            refusals.require_reached(round_, State.CHECKING)
+            event = admission.checked(
+                round_,
+                _caller(),
+                combinations=request.combinations,
+                signature=request.signature,
+            )
+            await self._conductor.tell(round_.name, event)
+        return pb2.SubmitDealingCheckResponse()
+
+    async def GetSurvivorSet(
+        self, request: pb2.GetSurvivorSetRequest, _: grpc.aio.ServicerContext
+    ) -> pb2.GetSurvivorSetResponse:
+        """Return whose contributions are summed."""
+        round_ = await self._round(request.round)
+        _on_roster(round_)
+        return self._holding.survivors(round_)
 
     async def SubmitOpening(
         self, request: pb2.SubmitOpeningRequest, _: grpc.aio.ServicerContext
@@ -267,16 +276,17 @@ def _caller() -> MemberName:
     return MemberName(current_identity().member)
 
 
+def _on_roster(round_: Round) -> MemberName:
+    """Return the caller; raise NotOnRoster for others, once there is a roster."""
+    member = _caller()
+    if round_.roster and member not in round_.roster:
+        raise refusals.not_on_roster(member)
+    return member
+
+
 def _round_name(name: str, field: str) -> RoundName:
     resource_id(name, "rounds", field=field)
     return RoundName(name)
-
-
-def _sequence(page_token: str) -> int:
-    known = page_token.isascii() and page_token.isdigit()
-    if page_token and not (known and len(page_token) <= TOKEN_DIGITS_MAX):
-        raise FieldInvalid("Use the token of the previous page.", field="page_token")
-    return int(page_token or 0)
 
 
 async def _header(

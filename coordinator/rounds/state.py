@@ -7,13 +7,15 @@ from typing import Final
 class State(StrEnum):
     """Where a round stands.
 
-    JOINING -> REVEALING -> COLLECTING -> SUMMING -> OPENING -> VALIDATING, then
-    PUBLISHED or REJECTED; ABORTED from any of these six. The last three are for ever.
+    JOINING -> REVEALING -> COLLECTING -> CHECKING -> SUMMING -> OPENING -> VALIDATING,
+    then PUBLISHED or REJECTED; ABORTED from any of these seven. The last three are for
+    ever.
     """
 
     JOINING = "joining"
     REVEALING = "revealing"
     COLLECTING = "collecting"
+    CHECKING = "checking"
     SUMMING = "summing"
     OPENING = "opening"
     VALIDATING = "validating"

@@ -6,15 +6,27 @@ and that bodies and answers go when it ends. Refuses to decide transitions
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from typing import Final
 
-from sqlalchemy import Connection, Select, delete, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Select,
+    bindparam,
+    delete,
+    insert,
+    select,
+    update,
+)
 
 from coordinator import schema
 from coordinator.priors import store as priors_store
-from coordinator.rounds import rows
+from coordinator.rounds import rows, share_rows
 from coordinator.rounds.round import Round, RoundName
+from coordinator.rounds.share_rows import Body
 from coordinator.rounds.state import ENDED
+from coordinator.validation import store as report_store
+from coordinator.validation.judgement import Judgement
 from federated_router.crypto.transcript import MemberName
 from federated_router.kit.database import Database
 from federated_router.kit.errors import (
@@ -28,20 +40,16 @@ from federated_router.priors.publication import Priors
 _ENDED = [state.value for state in ENDED]
 
 
+CONDUCT_ROUNDS_MAX: Final = 100
+"""Rounds of which members' conduct is kept, unless configured otherwise."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """Who asked for a round: an id of the caller's and a digest of what it asked."""
 
     request_id: str | None
     sha256: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Body:
-    """A contribution's bytes, stored with the transition that accepts them."""
-
-    member: MemberName
-    content: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +63,11 @@ class Page:
 class RoundStore:
     """Rounds in SQLite or PostgreSQL."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self, database: Database, *, conduct_rounds_max: int = CONDUCT_ROUNDS_MAX
+    ) -> None:
         self._database = database
+        self._conduct_rounds_max = conduct_rounds_max
 
     async def create(self, round_: Round, request: Request) -> Round:
         """Store a new round, or return the one that the same request made.
@@ -74,10 +85,13 @@ class RoundStore:
         before: Round,
         after: Round,
         *,
-        body: Body | None = None,
+        bodies: Sequence[Body] = (),
         priors: Priors | None = None,
+        judgement: Judgement | None = None,
     ) -> Round:
         """Store a transition with what belongs to it; return `after` as stored.
+
+        It may be several at once; `bodies` are those of contributions that are new.
 
         Raises:
             StoreUnavailable: another coordinator has moved this round meanwhile.
@@ -86,10 +100,15 @@ class RoundStore:
 
         def work(connection: Connection) -> None:
             _save(connection, before, stored)
-            if body is not None:
-                _insert_body(connection, stored, body)
+            if not stored.ended:
+                for body in bodies:
+                    share_rows.insert_body(connection, stored, body)
             if priors is not None:
                 priors_store.insert(connection, priors)
+            if judgement is not None:
+                report_store.insert_judgement(
+                    connection, stored, judgement, rounds_max=self._conduct_rounds_max
+                )
 
         await self._database.write("save round", work)
         return stored
@@ -132,31 +151,23 @@ class RoundStore:
 
     async def ciphertext(self, round_: Round, member: MemberName) -> bytes:
         """Return the first part of a member's body."""
-        (part,) = await self._parts(round_, (member,), 0, round_.ciphertext_bytes)
-        return part
+        async with self._database.read("ciphertext") as connection:
+            found = await connection.run_sync(share_rows.ciphertext, round_, member)
+        if not found:
+            raise _no_contribution()
+        return found
 
     async def sealed_shares(
         self, round_: Round, holder: MemberName, dealers: Sequence[MemberName]
     ) -> list[bytes]:
         """Return the shares that `dealers` sealed to `holder`, in their order."""
-        place = round_.roster.index(holder)
-        start = round_.ciphertext_bytes + place * round_.sealed_share_bytes
-        return await self._parts(round_, dealers, start, round_.sealed_share_bytes)
-
-    async def _parts(
-        self, round_: Round, members: Sequence[MemberName], start: int, length: int
-    ) -> list[bytes]:
-        """Return the same part of several bodies; the rest never leaves the store."""
-        table = schema.contributions
-        part = func.substr(table.c.body, start + 1, length)
-        statement = select(table.c.member, part).where(
-            table.c.round == round_.name, table.c.member.in_(members)
-        )
-        async with self._database.read("parts of bodies") as connection:
-            found = {row[0]: row[1] for row in await connection.execute(statement)}
-        if any(not found.get(member) for member in members):
-            raise StoreUnavailable("A contribution of this round is not in the store.")
-        return [bytes(found[member]) for member in members]
+        async with self._database.read("sealed shares") as connection:
+            found = await connection.run_sync(
+                share_rows.shares_for, round_, holder, dealers
+            )
+        if any(dealer not in found for dealer in dealers):
+            raise _no_contribution()
+        return [found[dealer] for dealer in dealers]
 
     async def _one(self, statement: Select[tuple[object, ...]]) -> Round | None:
         def work(connection: Connection) -> Round | None:
@@ -165,6 +176,10 @@ class RoundStore:
 
         async with self._database.read("round") as connection:
             return await connection.run_sync(work)
+
+
+def _no_contribution() -> StoreUnavailable:
+    return StoreUnavailable("A contribution of this round is not in the store.")
 
 
 def _rounds() -> Select[tuple[object, ...]]:
@@ -227,46 +242,49 @@ def _save(connection: Connection, before: Round, after: Round) -> None:
     if new:
         connection.execute(insert(schema.history), new)
     _save_members(connection, before, after)
-    _save_answers(connection, before, after)
+    _save_sayings(connection, before, after)
     if after.ended and not before.ended:
         _forget(connection, after)
 
 
 def _save_members(connection: Connection, before: Round, after: Round) -> None:
-    known = rows.member_rows(before)
     table = schema.members
-    for name, row in rows.member_rows(after).items():
-        if name not in known:
-            connection.execute(insert(table).values(row))
-        elif known[name] != row:
-            same = (table.c.round == after.name) & (table.c.member == name)
-            connection.execute(update(table).where(same).values(row))
+    changed = rows.member_rows(after, since=before)
+    new = [row for name, row in changed.items() if name not in before.members]
+    if new:
+        connection.execute(insert(table), new)
+    moved = [
+        {"this_round": after.name, "this_member": name, **row}
+        for name, row in changed.items()
+        if name in before.members
+    ]
+    if moved:
+        this = (table.c.round == bindparam("this_round")) & (
+            table.c.member == bindparam("this_member")
+        )
+        connection.execute(update(table).where(this), moved)
 
 
-def _save_answers(connection: Connection, before: Round, after: Round) -> None:
-    for name, share_sum in after.answers.items():
-        if name not in before.answers:
-            row = {"round": after.name, "member": name, "share_sum": share_sum}
-            connection.execute(insert(schema.answers).values(row))
-
-
-def _insert_body(connection: Connection, after: Round, body: Body) -> None:
-    accepted = after.contributions[body.member]
-    row = {
-        "round": after.name,
-        "member": body.member,
-        "sha256": accepted.sha256,
-        "signature": accepted.signature,
-        "size_bytes": accepted.size_bytes,
-        "body": body.content,
-    }
-    connection.execute(insert(schema.contributions).values(row))
+def _save_sayings(connection: Connection, before: Round, after: Round) -> None:
+    """Write checks and answers that are new, and delete contributions that went."""
+    checks = [
+        {"round": after.name, "member": name, "combinations": after.checks[name]}
+        for name in after.checks.keys() - before.checks.keys()
+    ]
+    if checks:
+        connection.execute(insert(schema.checks), checks)
+    answers = [
+        {"round": after.name, "member": name, "share_sum": after.answers[name]}
+        for name in after.answers.keys() - before.answers.keys()
+    ]
+    if answers:
+        connection.execute(insert(schema.answers), answers)
+    for name in before.contributions.keys() - after.contributions.keys():
+        share_rows.delete_body(connection, after, name)
 
 
 def _forget(connection: Connection, after: Round) -> None:
     """Delete what could still be opened; digests and sizes stay."""
-    bodies, given = schema.contributions, schema.answers
-    connection.execute(
-        update(bodies).where(bodies.c.round == after.name).values(body=None)
-    )
-    connection.execute(delete(given).where(given.c.round == after.name))
+    share_rows.forget_bodies(connection, after)
+    for said in (schema.checks, schema.answers):
+        connection.execute(delete(said).where(said.c.round == after.name))

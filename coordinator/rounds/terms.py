@@ -1,24 +1,25 @@
 """What is agreed when a round opens, and what follows from it for a roster.
 
-Decides how many members must contribute, and which noise they owe. Refuses to know
-who they are and how far the round came.
+Decides how many members must contribute, how many must survive, and which noise they
+owe. Refuses to know who they are and how far the round came.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
 
 from coordinator.rounds.state import State
-from federated_router.crypto import quantise
 from federated_router.crypto.packed_shamir import (
     ROSTER_SIZE_MAX,
     ROSTER_SIZE_MIN,
     Thresholds,
 )
+from federated_router.federation.noise_terms import NoiseTerms
 from federated_router.kit.errors import FieldInvalid
+from federated_router.priors import headroom
 from federated_router.priors.catalogue import Catalogue
-from federated_router.privacy.noise import share_sigma, sum_sigma
+from federated_router.privacy.noise import sum_sigma
 from federated_router.privacy.step import SHARE_SIGMA_MIN
 
 _ROUNDING: Final = 1 + 1e-9
@@ -36,6 +37,7 @@ class Durations:
     joining_s: float
     revealing_s: float
     collecting_s: float
+    checking_s: float
     summing_s: float
     opening_s: float
     validating_s: float
@@ -47,6 +49,7 @@ class Durations:
             State.JOINING: self.joining_s,
             State.REVEALING: self.revealing_s,
             State.COLLECTING: self.collecting_s,
+            State.CHECKING: self.checking_s,
             State.SUMMING: self.summing_s,
             State.OPENING: self.opening_s,
             State.VALIDATING: self.validating_s,
@@ -59,7 +62,10 @@ class Terms:
 
     `members_expected` ends joining early and is 0 to wait for the deadline.
     `noise_scale` is the standard deviation that the guaranteed honest shares sum to.
-    `colluders_max` is None for a third of the roster.
+    `colluders_max` is None for a third of the roster. `cohort_size` is 0 where the
+    whole roster is one cohort; otherwise each cohort's sum opens by itself, if at least
+    `cohort_survivors_min` of it survive, and hides one request behind the shares of all
+    but `cohort_colluders_max` of these.
     """
 
     catalogue: Catalogue
@@ -68,9 +74,11 @@ class Terms:
     members_max: int
     members_expected: int
     noise_scale: float
-    sensitivity_squared: int
     colluders_max: int | None
     durations: Durations
+    cohort_size: int = 0
+    cohort_survivors_min: int = 0
+    cohort_colluders_max: int = 0
 
     def contributors_min(self, joined: int) -> int:
         """Return how many of so many joined members must contribute.
@@ -79,15 +87,12 @@ class Terms:
         """
         return math.ceil(Fraction(repr(self.participation_min)) * joined)
 
-
-@dataclass(frozen=True, slots=True)
-class NoiseTerms:
-    """What members must know to draw their shares of the noise."""
-
-    scale: float
-    survivors_min: int
-    colluders_max: int
-    sensitivity_squared: int
+    def sum_size_max(self, holders: int) -> int:
+        """Return the most members that one opened sum can have."""
+        if not self.cohort_size:
+            return holders
+        cohorts = max(1, holders // self.cohort_size)
+        return -(-holders // cohorts)
 
 
 def refuse_unsound(terms: Terms) -> None:
@@ -105,61 +110,84 @@ def refuse_unsound(terms: Terms) -> None:
     expected = terms.members_expected
     known = expected == 0 or terms.members_min <= expected <= terms.members_max
     _require(known, "members_expected", "0, or from members_min to members_max")
-    quantise.refuse_overflow(
-        [quantise.SlotScale(0.0, float(terms.catalogue.slot_max), 1.0)],
-        members=terms.members_max,
-        noise_sigma_steps=max(
-            _noise_sigma(terms, terms.members_min),
-            _noise_sigma(terms, terms.members_max),
-        ),
+    _refuse_unsound_cohorts(terms)
+    _refuse_overflow(terms)
+
+
+def _refuse_unsound_cohorts(terms: Terms) -> None:
+    size, least = terms.cohort_size, terms.cohort_survivors_min
+    if size == 0:
+        unused = least == 0 and terms.cohort_colluders_max == 0
+        _require(unused, "cohort_size", "at least 2 where cohorts have terms")
+        return
+    _require(
+        2 <= size <= terms.members_min,  # noqa: PLR2004 - one alone is no cohort.
+        "cohort_size",
+        "0, or from 2 to members_min",
     )
+    _require(2 <= least <= size, "cohort_survivors_min", "from 2 to cohort_size")  # noqa: PLR2004 - as above.
+    hidden = 0 <= terms.cohort_colluders_max < least
+    _require(hidden, "cohort_colluders_max", "below cohort_survivors_min")
 
 
-def _noise_sigma(terms: Terms, members: int) -> float:
-    """Return the deviation of the whole noise if all of so many members contribute."""
+def _refuse_overflow(terms: Terms) -> None:
+    """Refuse sums that could wrap in any slot, for the smallest and largest roster."""
+    for members in {terms.members_min, terms.members_max}:
+        most = max(
+            terms.sum_size_max(members),
+            min(members, 2 * terms.cohort_size - 1) if terms.cohort_size else 0,
+        )
+        sigma = _noise_sigma(terms, members, summed=most)
+        headroom.refuse_overflow(terms.catalogue, members=most, noise_sigma=sigma)
+
+
+def _noise_sigma(terms: Terms, members: int, *, summed: int) -> float:
+    """Return the noise of a sum of so many, on a slot of clip 1."""
     noise = noise_terms(terms, joined=members, holders=members)
     if noise.survivors_min > members:
         return 0.0
-    share = share_sigma(
-        sigma_total=noise.scale,
-        survivors_min=noise.survivors_min,
-        colluders_max=noise.colluders_max,
-    )
-    return sum_sigma(share_sigma=share, contributors=members)
+    return sum_sigma(share_sigma=noise.share_sigma, contributors=summed)
 
 
 def noise_terms(terms: Terms, *, joined: int, holders: int) -> NoiseTerms:
     """Return the terms of the noise for a roster of `holders` out of `joined`.
 
     The scale is the agreed one, or as much more as a large roster needs so that each
-    share of it is no smaller than the sampler may draw.
+    share of it is no smaller than the sampler may draw. Where there are cohorts the
+    noise follows from theirs, and so many must survive as open a sum.
     """
-    corrupt = Thresholds.for_roster(holders).corrupt
-    colluders = corrupt if terms.colluders_max is None else terms.colluders_max
-    survivors = survivors_min(
-        terms, joined=joined, holders=holders, colluders_max=colluders
-    )
-    least = SHARE_SIGMA_MIN * math.sqrt(survivors - colluders) * _ROUNDING
-    return NoiseTerms(
-        scale=max(terms.noise_scale, least),
-        survivors_min=survivors,
+    thresholds = Thresholds.for_roster(holders)
+    agreed = terms.colluders_max
+    colluders = thresholds.corrupt if agreed is None else agreed
+    survivors = contributors_min(terms, joined=joined, holders=holders)
+    noise = NoiseTerms(
+        scale=terms.noise_scale,
+        survivors_min=thresholds.reconstruct if terms.cohort_size else survivors,
         colluders_max=colluders,
-        sensitivity_squared=terms.sensitivity_squared,
+        sensitivity_squared=terms.catalogue.sensitivity_squared,
+        cohort_size=terms.cohort_size,
+        cohort_survivors_min=terms.cohort_survivors_min,
+        cohort_colluders_max=terms.cohort_colluders_max,
     )
+    least = SHARE_SIGMA_MIN * math.sqrt(noise.honest_min) * _ROUNDING
+    return replace(noise, scale=max(terms.noise_scale, least))
+
+
+def contributors_min(terms: Terms, *, joined: int, holders: int) -> int:
+    """Return how many must contribute, for participation, opening and noise alike.
+
+    Where there are cohorts, noise is each cohort's affair, and the smallest roster may
+    lose members like any other.
+    """
+    thresholds = Thresholds.for_roster(holders)
+    agreed = terms.colluders_max
+    colluders = thresholds.corrupt if agreed is None else agreed
+    needed = max(terms.contributors_min(joined), thresholds.reconstruct)
+    if terms.cohort_size:
+        return needed
+    return max(needed, terms.members_min, colluders + 1)
 
 
 def _require(holds: bool, field_name: str, allowed: str) -> None:  # noqa: FBT001
     if not holds:
         raise FieldInvalid(f"{field_name} must be {allowed}.", field=field_name)
-
-
-def survivors_min(
-    terms: Terms, *, joined: int, holders: int, colluders_max: int
-) -> int:
-    """Return how many must contribute, for participation, opening and noise alike."""
-    return max(
-        terms.contributors_min(joined),
-        terms.members_min,
-        Thresholds.for_roster(holders).reconstruct,
-        colluders_max + 1,
-    )

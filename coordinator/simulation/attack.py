@@ -3,6 +3,7 @@
 Decides the attacks and how each forges a contribution or an answer with the product's
 own primitives. Refuses to know whether it succeeds: the report says what it achieved.
 An attacker stores what it forged, and so repeats it and helps to open like the others.
+Attackers act alone; `docs/attacks.md` says what those who agree can do.
 """
 
 from collections.abc import Sequence
@@ -42,6 +43,7 @@ class Attack(StrEnum):
 
     NONE = "none"
     LYING_HOLDER = "lying-holder"
+    FALSE_CHECK = "false-check"
     TWO_ANSWERS = "two-answers"
     POISON_WITHIN_RANGE = "poison-within-range"
     POISON_BEYOND_RANGE = "poison-beyond-range"
@@ -64,6 +66,12 @@ FORGING: Final = frozenset(
     }
 )
 """Attacks whose contribution is not made by the product's own code."""
+
+LYING: Final = frozenset({Attack.LYING_HOLDER, Attack.FALSE_CHECK})
+"""Attacks of holders that say what is not so, and may be named as liars."""
+
+DEALING_BADLY: Final = frozenset({Attack.BAD_SHARES, Attack.UNREADABLE_SHARES})
+"""Attacks of dealers whose shares lie on no polynomial, and may be named for it."""
 
 _EXTRA_MEMBERS: Final = 7
 """Members that a wrong count claims beside the one."""

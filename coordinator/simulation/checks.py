@@ -13,9 +13,13 @@ import numpy as np
 
 from coordinator.rounds.round import Round
 from coordinator.rounds.state import State
-from coordinator.simulation.attack import Attack
+from coordinator.simulation.attack import DEALING_BADLY, LYING, Attack
 from coordinator.simulation.plan import Part, SimulationPlan
 from coordinator.simulation.witness import Vector, Witness
+from coordinator.summation.opened import OpenedCohort, OpenedRound
+from coordinator.validation.judgement import JudgeSettings, judge
+from federated_router.crypto import quantise
+from federated_router.crypto.ckks import SLOTS
 from federated_router.priors.publication import Priors
 
 STATE_SLACK_S: Final = 5.0
@@ -37,12 +41,6 @@ class Evidence:
         """Return who attacks how."""
         return {part.name: part.attack for part in self.parts}
 
-    @property
-    def all_deal_honestly(self) -> bool:
-        """Whether everybody's shares belong to their ciphertexts."""
-        spoilers = {Attack.BAD_SHARES, Attack.UNREADABLE_SHARES}
-        return spoilers.isdisjoint(self.attacks.values())
-
 
 def violations(evidence: Evidence) -> list[str]:
     """Return every sentence about what must not be."""
@@ -51,9 +49,7 @@ def violations(evidence: Evidence) -> list[str]:
 
 def sums_of(priors: Priors) -> Vector:
     """Return published counts in slot order."""
-    cells = [priors.performance[cell] for cell in priors.catalogue.cells]
-    rows = [(*counts.latency_counts, counts.failures) for counts in cells]
-    return np.array(rows, dtype=np.int64).reshape(-1)
+    return np.array(priors.catalogue.flatten(priors.contents), dtype=np.int64)
 
 
 def digests_of(round_: Round) -> list[bytes]:
@@ -68,19 +64,57 @@ def may_be_open(round_: Round, witness: Witness) -> bool:
     return witness.answered(round_.name) >= round_.thresholds.reconstruct
 
 
+def estimated(round_: Round, witness: Witness) -> Vector | None:
+    """Return what a round publishes: the coordinator's estimate from the exact sums.
+
+    Without cohorts it is the sum of all survivors, to the integer. Cohorts that hold a
+    contribution of unknown content cannot be believed, and are left out. None where too
+    little is left to publish.
+    """
+    sums = [
+        OpenedCohort(number, len(round_.cohorts[number - 1]), len(part), slots)
+        for number, part in round_.open_cohorts
+        if (slots := _cohort_slots(round_, part, witness)) is not None
+    ]
+    judged = judge(
+        round_,
+        OpenedRound(tuple(sums)),
+        earlier=None,
+        pooled=(),
+        settings=JudgeSettings(),
+    )
+    return np.array(judged.values, dtype=np.int64) if judged.values else None
+
+
+def _cohort_slots(
+    round_: Round, part: Sequence[str], witness: Witness
+) -> Vector | None:
+    """Return a cohort's exact sum, its count first; None where content is unknown."""
+    digests = [
+        round_.contributions[name].sha256 for name in round_.survivors if name in part
+    ]
+    held = witness.held(digests)
+    if len(held) != len(part) or not all(made.known for made in held):
+        return None
+    total = sum((made.total for made in held), np.zeros_like(held[0].total))
+    slots = np.zeros(round_.ciphertexts * SLOTS, dtype=np.int64)
+    slots[: len(total) + 1] = quantise.with_count(total)
+    slots[0] = len(held)
+    return slots
+
+
 def _sums_are_exact(evidence: Evidence) -> Iterator[str]:
-    """Every published sum is the accepted contributions, each once, to the integer."""
+    """Every publication is the accepted contributions, each once, to the integer."""
     rounds: dict[str, Round] = {one.name: one for one in evidence.rounds}
     for priors in evidence.published:
         round_ = rounds.get(priors.round_name)
         if round_ is None:
             yield f"revision {priors.revision} is of a round that nobody opened"
             continue
-        held = evidence.witness.held(digests_of(round_))
-        if len(held) != len(round_.survivors) or not all(made.known for made in held):
+        expected = estimated(round_, evidence.witness)
+        if expected is None:
             yield f"{round_.name} was published with a contribution of unknown content"
             continue
-        expected = sum((made.total for made in held), np.zeros_like(held[0].total))
         if not np.array_equal(sums_of(priors), expected):
             yield f"{round_.name}: the published sum is not that of its contributions"
         if priors.members != len(round_.survivors):
@@ -106,11 +140,12 @@ def _only_published_rounds_are_published(evidence: Evidence) -> Iterator[str]:
 
 
 def _nobody_says_two_things(evidence: Evidence) -> Iterator[str]:
-    """Say who is honest and said two nonces, contributions or answers in a round."""
+    """Say who is honest and said two different things of one kind in a round."""
     witness = evidence.witness
     for what, said in (
         ("nonces", witness.nonces),
         ("contributions", witness.bodies),
+        ("checks", witness.checks),
         ("answers", witness.answers),
     ):
         for (name, member), values in said.items():
@@ -156,13 +191,27 @@ def _enough_survive(evidence: Evidence) -> Iterator[str]:
 
 
 def _nobody_honest_is_named(evidence: Evidence) -> Iterator[str]:
-    """Who is named as a liar has lied, where all shares belong to their ciphertexts."""
-    if not evidence.all_deal_honestly:
-        return
+    """Who is named as a liar has lied, and who is named as a dealer dealt badly."""
     for round_ in evidence.rounds:
         for member in round_.liars:
-            if evidence.attacks[member] is not Attack.LYING_HOLDER:
+            if evidence.attacks[member] not in LYING:
                 yield f"{round_.name} names {member}, who told the truth"
+        for member in round_.inconsistent:
+            if evidence.attacks[member] not in DEALING_BADLY:
+                yield f"{round_.name} names {member}, whose shares are good"
+
+
+def _survivors_contributed(evidence: Evidence) -> Iterator[str]:
+    """Survivors are contributors, and none of them was named for its dealing."""
+    for round_ in evidence.rounds:
+        survivors = frozenset(round_.survivors)
+        if not survivors <= frozenset(round_.contributors):
+            yield f"{round_.name} sums somebody who did not contribute"
+        if survivors & frozenset(round_.inconsistent):
+            yield f"{round_.name} sums a contribution that cannot be opened"
+        least = round_.terms.cohort_survivors_min
+        if any(len(part) < least for _, part in round_.open_cohorts):
+            yield f"{round_.name} opens a cohort of fewer than {least} survivors"
 
 
 def _nothing_broke(evidence: Evidence) -> Sequence[str]:
@@ -178,5 +227,6 @@ _CHECKS: Final[tuple[Callable[[Evidence], Iterator[str] | Sequence[str]], ...]] 
     _rounds_end_in_time,
     _enough_survive,
     _nobody_honest_is_named,
+    _survivors_contributed,
     _nothing_broke,
 )

@@ -64,6 +64,9 @@ def simulate(
     clock_jumps: Annotated[
         int, typer.Option(help="How often a wall clock jumps by up to 30 s.")
     ] = 0,
+    cohort_size: Annotated[
+        int, typer.Option(help="Least members of a cohort; 0 sums all as one.")
+    ] = 0,
     share_rosters: Annotated[
         bool,
         typer.Option("--share-rosters", help="Verify each roster once for all."),
@@ -96,6 +99,7 @@ def simulate(
             coordinator_store=StoreConditions(crash=crashes),
             member_store=StoreConditions(crash=crashes),
             clock_jumps=clock_jumps,
+            cohort_size=cohort_size,
             share_rosters=share_rosters,
         )
         report = _played(console, plan)

@@ -5,23 +5,24 @@ disk. Refuses to know rounds: `assemble` builds what a daemon would serve.
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 
 from coordinator import schema
 from coordinator.app import MIGRATIONS, assemble
 from coordinator.config import (
-    CatalogueSettings,
     CoordinatorSettings,
     RoundSettings,
     StoreSettings,
     WatchSettings,
 )
+from coordinator.priors.settings import CatalogueSettings
 from coordinator.priors.store import PriorsStore
 from coordinator.rounds.round import Round, RoundName
 from coordinator.rounds.state import State
 from coordinator.rounds.store import RoundStore
+from coordinator.rounds.terms import Terms, refuse_unsound
 from coordinator.simulation.channel import Endpoint
 from coordinator.simulation.disk import Disk, DiskDatabase, StoreFaults
 from coordinator.simulation.plan import SimulationPlan
@@ -31,6 +32,7 @@ from coordinator.simulation.virtual_clock import VirtualClock
 from coordinator.simulation.virtual_loop import party
 from coordinator.simulation.witness import Witness
 from federated_router.api.v1 import aggregation_pb2, priors_pb2
+from federated_router.crypto.packed_shamir import ROSTER_SIZE_MIN
 from federated_router.federation.credentials import Credentials
 from federated_router.kit.authority import IdentityFiles
 from federated_router.kit.config import TlsSettings
@@ -66,6 +68,7 @@ class SimulatedCoordinator:
         self.clock = clock
         self.deaths: list[Death] = []
         self.settings = coordinator_settings(plan, files)
+        self.terms = coordinator_terms(plan, self.settings)
         self._files = files
         self._faults = faults
         self._witness = witness
@@ -122,7 +125,7 @@ class SimulatedCoordinator:
     async def _serve(self, process: Process) -> None:
         core = assemble(
             self.settings,
-            terms=self.settings.terms(),
+            terms=self.terms,
             credentials=Credentials.load(
                 certificate=self._files.certificate,
                 private_key=self._files.private_key,
@@ -159,14 +162,17 @@ def coordinator_settings(
             models=tuple(f"round-{number}" for number in range(plan.rounds)),
             regions=(REGION,),
             slot_max=plan.slot_max,
+            samples_min=0,
         ),
         rounds=RoundSettings(
             noise_scale=plan.noise_scale,
             participation_min=plan.participation_min,
-            members_max=max(plan.members, 3),
+            members_min=max(ROSTER_SIZE_MIN, plan.cohort_size),
+            members_max=plan.members,
             joining_s=plan.times.joining_s,
             revealing_s=plan.times.revealing_s,
             collecting_s=plan.times.collecting_s,
+            checking_s=plan.times.checking_s,
             summing_s=plan.times.summing_s,
             opening_s=plan.times.opening_s,
             validating_s=plan.times.validating_s,
@@ -175,3 +181,15 @@ def coordinator_settings(
         ),
         watch=WatchSettings(watchers_max=max(2_000, 2 * plan.members)),
     )
+
+
+def coordinator_terms(plan: SimulationPlan, settings: CoordinatorSettings) -> Terms:
+    """Return the terms of the plan's rounds; raise FieldInvalid for unsound ones."""
+    terms = replace(
+        settings.terms(),
+        cohort_size=plan.cohort_size,
+        cohort_survivors_min=plan.cohort_survivors_min,
+        cohort_colluders_max=max(0, plan.cohort_survivors_min - 1),
+    )
+    refuse_unsound(terms)
+    return terms

@@ -99,6 +99,11 @@ class DiskDatabase(Database):
             except SQLAlchemyError as error:
                 raise unavailable(name, error) from error
 
+    async def look(self, name: str, work: Callable[[Connection], T]) -> T:
+        """Run `work`, which only reads; the simulation injects no faults here."""
+        async with self.read(name) as connection:
+            return await connection.run_sync(work)
+
     async def write(self, name: str, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction that a caller who hangs up does not stop."""
         return await asyncio.shield(self._process.spawn(self._written(name, work)))

@@ -23,7 +23,6 @@ from coordinator.simulation.virtual_loop import party
 from coordinator.simulation.witness import Witness
 from coordinator.simulation.witnessed import Door, Sight, WitnessedVault
 from federated_router.federation.backoff import Backoff
-from federated_router.federation.contribution import discrete_gaussian
 from federated_router.federation.credentials import Credentials
 from federated_router.federation.grpc_priors import GrpcPriors
 from federated_router.federation.participant import Participant
@@ -33,6 +32,7 @@ from federated_router.federation.vault import MIGRATIONS
 from federated_router.federation.verification import Floor
 from federated_router.kit.identity import Identity, Role
 from federated_router.priors.publication import Priors
+from federated_router.privacy.noise import discrete_gaussian
 
 CALL_TIMEOUT_S = 20.0
 SILENCE_S_MAX = 75.0
@@ -141,7 +141,9 @@ class SimulatedMember:
         process.background(participant.run(), "rounds")
         if identity.role is Role.ROUTER:
             follower = PriorsFollower(
-                source=GrpcPriors(channel, silence_s_max=SILENCE_S_MAX),
+                source=GrpcPriors(
+                    channel, call_timeout_s=CALL_TIMEOUT_S, silence_s_max=SILENCE_S_MAX
+                ),
                 receive=self._receive,
                 backoff=BACKOFF,
                 clock=self.clock,
@@ -168,7 +170,7 @@ class SimulatedMember:
         both: list[int] = (sight.noise + sight.poison).tolist()
         return both
 
-    def _receive(self, priors: Priors) -> None:
+    async def _receive(self, priors: Priors) -> None:
         self._witness.received.append(
             (self.part.name, priors.revision, priors.round_name)
         )

@@ -18,6 +18,7 @@ from federated_router.kit.errors import FieldInvalid
 from federated_router.kit.identity import Role
 
 ROUNDS_MAX: Final = 100
+COHORT_SIZE_MIN: Final = 2
 SLOW_BYTES_PER_S: Final = 64_000.0
 """What a slow link carries; about a DSL line's way up."""
 
@@ -26,6 +27,7 @@ _VANISHING: Final = (
     RoundState.JOINING,
     RoundState.REVEALING,
     RoundState.COLLECTING,
+    RoundState.CHECKING,
     RoundState.OPENING,
 )
 
@@ -48,6 +50,7 @@ class RoundTimes:
     joining_s: float = 20.0
     revealing_s: float = 15.0
     collecting_s: float = 45.0
+    checking_s: float = 45.0
     summing_s: float = 30.0
     opening_s: float = 45.0
     validating_s: float = 30.0
@@ -60,6 +63,7 @@ class RoundTimes:
             self.joining_s
             + self.revealing_s
             + self.collecting_s
+            + self.checking_s
             + self.summing_s
             + self.opening_s
             + self.validating_s
@@ -73,10 +77,12 @@ class SimulationPlan:
     `vanishing`, `late` and `slow` count members, drawn among the honest ones where they
     vanish or come late. `attackers` says how many members attack in which way.
     `noise_scale` is the standard deviation that guaranteed honest shares sum to; with
-    `exact` nobody draws noise. `fault_at` is one fault of the coordinator's store at
-    one write, counted from 1 over the whole run. `clock_jumps` wall clocks jump by up
-    to `clock_jump_s_max`, forward or back. With `share_rosters` a roster that
-    one member verified is believed by the others (`shared_roster`). Raises FieldInvalid
+    `exact` nobody draws noise. `cohort_size` is the least size of a cohort, 0 for none;
+    four in five of a cohort must survive, and all of these but one may collude.
+    `fault_at` is one fault of the coordinator's store at one write, counted from 1 over
+    the whole run. `clock_jumps` wall clocks jump by up to `clock_jump_s_max`, forward
+    or back. With `share_rosters` a roster that one member verified is believed by the
+    others (`shared_roster`). Raises FieldInvalid
     for what nobody can play.
     """
 
@@ -87,6 +93,7 @@ class SimulationPlan:
     exact: bool = False
     participation_min: float = 0.8
     slot_max: int = 10_000
+    cohort_size: int = 0
     vanishing: int = 0
     late: int = 0
     slow: int = 0
@@ -109,6 +116,12 @@ class SimulationPlan:
             sizes, "members", f"from {ROSTER_SIZE_MIN} to {ROSTER_SIZE_MAX:,} members"
         )
         _require(1 <= self.rounds <= ROUNDS_MAX, "rounds", f"1 to {ROUNDS_MAX} rounds")
+        _require(
+            self.cohort_size == 0
+            or COHORT_SIZE_MIN <= self.cohort_size <= self.members,
+            "cohort_size",
+            f"cohorts of 0, or of {COHORT_SIZE_MIN} up to all members",
+        )
         counts = (self.vanishing, self.late, self.slow, *self.attackers.values())
         _require(min(counts) >= 0, "members", "no part with fewer than 0 members")
         cast_members = self.vanishing + self.late + sum(self.attackers.values())
@@ -127,6 +140,11 @@ class SimulationPlan:
     def dice(self, purpose: str) -> Random:
         """Return dice of this purpose's own, the same for the same seed."""
         return Random(f"{self.seed} {purpose}")  # noqa: S311 - to be repeated.
+
+    @property
+    def cohort_survivors_min(self) -> int:
+        """How many of a cohort must survive; 0 without cohorts."""
+        return -(-4 * self.cohort_size // 5)
 
     @property
     def crashes(self) -> bool:

@@ -18,6 +18,7 @@ _STATES: Final = (
     "joining",
     "revealing",
     "collecting",
+    "checking",
     "summing",
     "opening",
     "validating",

@@ -13,7 +13,7 @@ import numpy as np
 from coordinator.rounds.round import Round
 from coordinator.rounds.state import State
 from coordinator.simulation import checks
-from coordinator.simulation.attack import Attack
+from coordinator.simulation.attack import LYING, Attack
 from coordinator.simulation.checks import Evidence
 from coordinator.simulation.witness import Made, Vector
 
@@ -58,6 +58,8 @@ class RoundReport:
     states_s: Mapping[str, float]
     liars_planted: int
     liars_named: int
+    dealers_named: int
+    cohorts: int
     noise_sigma: float | None
     error_rms: float | None
     error_max: int | None
@@ -131,6 +133,8 @@ def round_report(evidence: Evidence, round_: Round, spent: Spent) -> RoundReport
         states_s=_states_s(round_),
         liars_planted=_liars(evidence, round_),
         liars_named=len(round_.liars),
+        dealers_named=len(round_.inconsistent),
+        cohorts=len(round_.open_cohorts),
         noise_sigma=None if published is None else published.noise_standard_deviation,
         error_rms=None if error is None else float(np.sqrt(np.mean(error**2.0))),
         error_max=None if error is None else int(np.abs(error).max()),
@@ -167,7 +171,9 @@ def _attack_report(
         attack=attack.value,
         members=members,
         accepted=sum(map(len, by_round)),
-        named=sum(1 for one in evidence.rounds if names & set(one.liars)),
+        named=sum(
+            1 for one in evidence.rounds if names & {*one.liars, *one.inconsistent}
+        ),
         rounds_unpublished=sum(
             1 for one in rounds if one.state != State.PUBLISHED.value
         ),
@@ -186,12 +192,14 @@ def _states_s(round_: Round) -> dict[str, float]:
 
 
 def _liars(evidence: Evidence, round_: Round) -> int:
-    """Return how many holders answered this round with a lie."""
-    return sum(
-        1
-        for (name, member) in evidence.witness.answers
-        if name == round_.name and evidence.attacks[member] is Attack.LYING_HOLDER
-    )
+    """Return how many holders checked or answered in this round with a lie."""
+    said = {*evidence.witness.checks, *evidence.witness.answers}
+    lied = {
+        member
+        for name, member in said
+        if name == round_.name and evidence.attacks[member] in LYING
+    }
+    return len(lied)
 
 
 def _poison_max(held: list[Made]) -> int:

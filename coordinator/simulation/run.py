@@ -148,7 +148,7 @@ class _Run:
         return times.total_s + deaths * each_s + self._jumped_s + SLACK_S
 
     def _record(self, world: Federation, number: int) -> None:
-        catalogue = world.coordinator.settings.terms().catalogue
+        catalogue = world.coordinator.terms.catalogue
         for member in world.members:
             if member.statistics is not None:
                 load.record(

@@ -16,6 +16,7 @@ _ORDER = (
     State.JOINING,
     State.REVEALING,
     State.COLLECTING,
+    State.CHECKING,
     State.SUMMING,
     State.OPENING,
     State.VALIDATING,
@@ -80,6 +81,7 @@ def _rounds(rounds: tuple[RoundReport, ...]) -> list[str]:
         "KB out",
         "KB in",
         "liars",
+        "dealers",
         "deaths",
     )
     rows = [
@@ -102,6 +104,7 @@ def _cells(one: RoundReport) -> tuple[str, ...]:
         f"{spent.sent_bytes_mean / 1000:,.0f}",
         f"{spent.received_bytes_mean / 1000:,.0f}",
         f"{one.liars_named}/{one.liars_planted}",
+        str(one.dealers_named),
         str(spent.coordinator_deaths),
     )
 

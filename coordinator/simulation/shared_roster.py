@@ -41,16 +41,16 @@ class SharedRosters:
         """Keep what a member has just verified in a round as it was shown."""
         self._verified = (round_, roster)
 
-    def interned(self, round_: Round) -> Round:
-        """Return the round with a roster in memory once, however many members see it.
+    def interned(self, roster: tuple[RosterMember, ...]) -> tuple[RosterMember, ...]:
+        """Return an equal roster that is in memory already, or this one.
 
         Members on machines of their own hold a copy each; here equal ones are one.
         """
-        for roster in self._recent:
-            if roster == round_.roster:
-                return replace(round_, roster=roster)
-        self._recent.append(round_.roster)
-        return round_
+        for known in self._recent:
+            if known == roster:
+                return known
+        self._recent.append(roster)
+        return roster
 
 
 class SharingMember(Member):
@@ -62,18 +62,20 @@ class SharingMember(Member):
         """Share verified rosters with the other members of this process."""
         self._shared = rosters
 
-    async def _verified_roster(self, round_: Round, record: RoundRecord) -> Roster:
+    async def _fetched_roster(self, round_: Round, record: RoundRecord) -> Roster:
         if self._shared is None:
-            return await super()._verified_roster(round_, record)
+            return await super()._fetched_roster(round_, record)
+        members = await self._client.roster(round_.name, known=self._cache.known)
+        shown = replace(round_, roster=members)
         async with self._shared.turn:
-            known = self._shared.of(round_)
-            if known is None:
-                verified = await super()._verified_roster(round_, record)
-                self._shared.keep(round_, verified)
-                return verified
-            if self._own_entry(record, revealed=True) in known.members:
-                self._roster = known
-            return await super()._verified_roster(round_, record)
+            known = self._shared.of(shown)
+            own = self._own_entry(record, revealed=True)
+            if known is not None and own in known.members:
+                self._cache.keep(entry.announcement for entry in members)
+                return known
+            verified = await super()._fetched_roster(shown, record)
+            self._shared.keep(shown, verified)
+            return verified
 
 
 def _what_is_verified(round_: Round) -> tuple[object, ...]:

@@ -49,6 +49,9 @@ class Witness:
     bodies: defaultdict[tuple[str, str], set[bytes]] = field(
         default_factory=lambda: defaultdict(set)
     )
+    checks: defaultdict[tuple[str, str], set[bytes]] = field(
+        default_factory=lambda: defaultdict(set)
+    )
     answers: defaultdict[tuple[str, str], set[bytes]] = field(
         default_factory=lambda: defaultdict(set)
     )

@@ -6,8 +6,8 @@ the network.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,11 +17,19 @@ from coordinator.simulation.plan import Part
 from coordinator.simulation.shared_roster import SharedRosters
 from coordinator.simulation.witness import Made, Vector, Witness
 from federated_router.crypto import signing
+from federated_router.crypto.signing import MemberKeys
+from federated_router.crypto.transcript import MemberName, RosterHash
 from federated_router.federation.grpc_rounds import GrpcRounds
-from federated_router.federation.round_view import Contribution, Round
-from federated_router.federation.statements import opening_statement
+from federated_router.federation.round_view import (
+    Announcement,
+    Contribution,
+    RosterMember,
+    Round,
+)
+from federated_router.federation.statements import check_statement, opening_statement
 from federated_router.federation.statistics import Batch
 from federated_router.federation.vault import Vault
+from federated_router.federation.verification import Promise
 from federated_router.kit.errors import FederationError
 
 
@@ -30,6 +38,7 @@ class Sight:
     """What one member last saw of a round, for its own forgeries."""
 
     newest: Round | None = None
+    roster: tuple[RosterMember, ...] = ()
     rounds_seen: int = 0
     noise: Vector | None = None
     poison: Vector | None = None
@@ -48,15 +57,13 @@ class WitnessedVault(Vault):
         self._part, self._sight, self._witness = part, sight, witness
 
     async def store_contribution(
-        self, contribution: Contribution, *, batch: Batch, survivors_min: int
+        self, contribution: Contribution, *, batch: Batch, promise: Promise
     ) -> Contribution:
         """Write a contribution before it is sent; return the one that stands."""
         made = await self._forged(contribution)
         self._note(made, batch, known=made == contribution)
         self._sight.earlier = contribution
-        return await super().store_contribution(
-            made, batch=batch, survivors_min=survivors_min
-        )
+        return await super().store_contribution(made, batch=batch, promise=promise)
 
     async def _forged(self, honest: Contribution) -> Contribution:
         round_ = self._sight.newest
@@ -67,7 +74,7 @@ class WitnessedVault(Vault):
             attacks.forged,
             self._part.attack,
             honest,
-            round_=round_,
+            round_=replace(round_, roster=self._sight.roster),
             own=self._credentials.member,
             keys=record.held.keys,
             earlier=self._sight.earlier,
@@ -120,9 +127,8 @@ class Door(GrpcRounds):
         watched = super().watch()
         try:
             async for round_ in watched:
-                seen = None if round_ is None else self._rosters.interned(round_)
-                self._look(seen)
-                yield seen
+                self._look(round_)
+                yield round_
         finally:
             await watched.aclose()
 
@@ -136,6 +142,25 @@ class Door(GrpcRounds):
         key = contribution.round_name, self._name
         self._witness.bodies[key].add(contribution.sha256)
         await self._heard(super().contribute(contribution))
+
+    async def roster(
+        self, round_name: str, *, known: Mapping[bytes, Announcement]
+    ) -> tuple[RosterMember, ...]:
+        """Return the final roster, equal ones once in memory."""
+        members = await super().roster(round_name, known=known)
+        self._sight.roster = self._rosters.interned(members)
+        return self._sight.roster
+
+    async def check(
+        self, round_name: str, *, combinations: bytes, signature: bytes
+    ) -> None:
+        """Send the one check; a liar sends another one."""
+        if self._part.attack is Attack.FALSE_CHECK:
+            combinations, signature = await self._false_check(round_name, combinations)
+        self._witness.checks[round_name, self._name].add(combinations)
+        await self._heard(
+            super().check(round_name, combinations=combinations, signature=signature)
+        )
 
     async def answer(
         self, round_name: str, *, share_sum: bytes, signature: bytes
@@ -159,17 +184,34 @@ class Door(GrpcRounds):
         return self._part.name
 
     async def _lie(self, round_name: str, share_sum: bytes) -> tuple[bytes, bytes]:
-        record = await self._vault.find(round_name)
-        if record is None or record.contribution is None:
-            raise AssertionError("Who answers has contributed.")
+        keys, roster_hash = await self._signer(round_name)
         other = attacks.altered(share_sum)
         statement = opening_statement(
             round_name,
-            record.held.announcement.member,
-            roster_hash=record.contribution.roster_hash,
+            MemberName(self._name),
+            roster_hash=roster_hash,
             share_sum=other,
         )
-        return other, signing.sign(statement, record.held.keys)
+        return other, signing.sign(statement, keys)
+
+    async def _false_check(
+        self, round_name: str, combinations: bytes
+    ) -> tuple[bytes, bytes]:
+        keys, roster_hash = await self._signer(round_name)
+        other = attacks.altered(combinations)
+        statement = check_statement(
+            round_name,
+            MemberName(self._name),
+            roster_hash=roster_hash,
+            combinations=other,
+        )
+        return other, signing.sign(statement, keys)
+
+    async def _signer(self, round_name: str) -> tuple[MemberKeys, RosterHash]:
+        record = await self._vault.find(round_name)
+        if record is None or record.contribution is None:
+            raise AssertionError("Who says more than a nonce has contributed.")
+        return record.held.keys, record.contribution.roster_hash
 
     async def _heard(self, call: Awaitable[None]) -> None:
         try:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from coordinator.rounds.round import Round
 from federated_router.crypto import beacon, body, ckks
+from federated_router.crypto.ring import Residues
 
 
 def refuse_malformed(round_: Round, content: bytes) -> None:
@@ -19,13 +20,19 @@ def refuse_malformed(round_: Round, content: bytes) -> None:
     body.from_bytes(content[: round_.ciphertext_bytes], ciphertexts=round_.ciphertexts)
 
 
-def accumulate(round_: Round, ciphertexts: Iterable[bytes]) -> ckks.SummedCiphertext:
-    """Return the homomorphic sum over the survivors.
+def polynomials_of(round_: Round) -> Residues:
+    """Return the public polynomials under which every member of a round encrypts."""
+    return beacon.public_polynomials(
+        round_.attempt, round_.roster_hash, round_.beacon, count=round_.ciphertexts
+    )
+
+
+def accumulate(
+    ciphertexts: Iterable[bytes], *, polynomials: Residues
+) -> ckks.SummedCiphertext:
+    """Return the homomorphic sum over one cohort's survivors.
 
     Raises:
         CiphertextMalformed: one of them is none of this round.
     """
-    polynomials = beacon.public_polynomials(
-        round_.attempt, round_.roster_hash, round_.beacon, count=round_.ciphertexts
-    )
     return ckks.sum_bodies(ciphertexts, polynomials=polynomials)

@@ -18,9 +18,9 @@ from federated_router.budget.accounts import (
 from federated_router.budget.blocks import block_name, block_terms
 from federated_router.budget.entries import RenewalCause
 from federated_router.budget.proposal import Proposal, check_approval
-from federated_router.budget.renewal import RenewalPolicy
 from federated_router.budget.rows import LedgerRows
 from federated_router.kit.errors import AccountExists, FieldInvalid
+from federated_router.privacy.renewal import RenewalPolicy
 
 
 def create_account(rows: LedgerRows, terms: AccountTerms, *, now_s: float) -> Account:

@@ -5,9 +5,9 @@ Refuses to know requests, databases and epsilon. Every amount is an integer numb
 units, 10^-12 of the account's measure of loss (zCDP rho, or the Renyi loss at the one
 order frozen in its terms), because a sum of floats is not the sum.
 
-Accounts of data sets and of their blocks carry the privacy guarantee. Accounts of
-departments and users are quotas: they limit how fast somebody learns, and promise
-nothing about the records.
+Accounts of data sets, of their blocks and of a federation's rounds carry the privacy
+guarantee. Accounts of departments and users are quotas: they limit how fast somebody
+learns, and promise nothing about the records.
 
     spent + reserved + free = limit      at every instant, in every window
     lifetime + reserved <= lifetime cap  across windows, where there is a cap
@@ -24,15 +24,15 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final, NewType
 
-from federated_router.budget.renewal import (
+from federated_router.kit.errors import FieldInvalid, Internal
+from federated_router.kit.names import resource_id
+from federated_router.privacy import charge
+from federated_router.privacy.renewal import (
     RenewalPolicy,
     check_zone,
     next_renewal_s,
     window_start_s,
 )
-from federated_router.kit.errors import FieldInvalid, Internal
-from federated_router.kit.names import resource_id
-from federated_router.privacy import charge
 
 AccountName = NewType("AccountName", str)
 """`accounts/KIND-ID`, KIND one of AccountKind."""
@@ -49,11 +49,16 @@ class AccountKind(StrEnum):
     BLOCK = "block"
     DEPARTMENT = "department"
     USER = "user"
+    FEDERATION = "federation"
 
     @property
     def is_guarantee(self) -> bool:
-        """Whether the limit bounds what is told about a record; else it is a quota."""
-        return self in (AccountKind.DATASET, AccountKind.BLOCK)
+        """Whether the limit bounds what is told about a record; else it is a quota.
+
+        An account of a federation bounds what its rounds tell about a person whose
+        requests one member counts.
+        """
+        return self not in (AccountKind.DEPARTMENT, AccountKind.USER)
 
 
 class BlockScheme(StrEnum):

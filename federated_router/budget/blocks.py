@@ -17,9 +17,9 @@ from federated_router.budget.accounts import (
     BlockScheme,
     BlockTerms,
 )
-from federated_router.budget.renewal import RenewalPolicy
 from federated_router.kit.errors import FieldInvalid
 from federated_router.kit.names import is_id, resource_name
+from federated_router.privacy.renewal import RenewalPolicy
 
 _BUCKET: Final = b"federated-router bucket 1\0"
 _LONG: Final = b"federated-router block 1\0"

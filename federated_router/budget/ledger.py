@@ -28,7 +28,7 @@ from federated_router.budget.accounts import (
     renew,
     settle,
 )
-from federated_router.budget.renewal import rfc3339
+from federated_router.budget.exhaustion import Shortfall
 from federated_router.budget.reservation import (
     Charge,
     Owner,
@@ -39,19 +39,17 @@ from federated_router.kit.errors import (
     AccountClosed,
     AccountUnknown,
     BlockUnknown,
-    BudgetExhausted,
     FieldInvalid,
     NotFound,
     Unavailable,
 )
+from federated_router.privacy.renewal import rfc3339
 
 REQUEST_ID_LENGTH_MAX: Final = 200
 DIGEST_BYTES: Final = 32
 CHARGES_MAX: Final = 1027  # 1,024 blocks, data set, department and user.
 EVENT_BYTES_MAX: Final = 4096
 LEASE_S_MAX: Final = 86_400.0
-HELD_BY_MAX: Final = 10
-"""How many of the holds that take the rest an exhausted account names."""
 
 Balances = Mapping[AccountName, Account]
 _BY_ACCOUNT: Final = attrgetter("account")
@@ -73,14 +71,6 @@ class ReserveRequest:
     lease_s: float
     event: str
     opens: tuple[AccountTerms, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Shortfall:
-    """An account that cannot cover the request at `now_s`."""
-
-    account: Account
-    needed_units: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,43 +185,6 @@ def settled_accounts(
         )
         for charge in before.charges
     }
-
-
-def exhausted(
-    shortfall: Shortfall, *, held_by: tuple[RequestId, ...]
-) -> BudgetExhausted:
-    """Return the error that tells what is short, when it renews and what to do."""
-    account = shortfall.account
-    renews_s = None if account.lifetime_binds else account.renews_s
-    renews = "never" if renews_s is None else rfc3339(renews_s)
-    what = "budget" if account.kind.is_guarantee else "quota"
-    return BudgetExhausted(
-        f"The {what} {account.name} has {account.free_units} of "
-        f"{account.limit_units} units free; this request needs up to "
-        f"{shortfall.needed_units}. {_advice(shortfall, renews)}",
-        metadata={
-            "account": account.name,
-            "needed_units": str(shortfall.needed_units),
-            "free_units": str(account.free_units),
-            "limit_units": str(account.limit_units),
-            "renews": renews,
-            "held_by": ",".join(held_by[:HELD_BY_MAX]),
-        },
-    )
-
-
-def _advice(shortfall: Shortfall, renews: str) -> str:
-    account = shortfall.account
-    if shortfall.needed_units > account.limit_units:
-        return "It exceeds the whole limit: ask for fewer tokens or more noise."
-    if shortfall.needed_units <= account.free_units + account.reserved_units:
-        return (
-            "Requests that still run hold the rest: try again when they have ended, "
-            "or ask for fewer tokens."
-        )
-    if renews == "never":
-        return "It does not renew: ask for fewer tokens, or the owner for a new budget."
-    return f"It renews at {renews}: wait until then, or ask for fewer tokens."
 
 
 def existing(accounts: Balances, name: AccountName) -> Account:

@@ -15,7 +15,6 @@ from federated_router.budget.accounts import (
     BlockTerms,
     account_kind,
 )
-from federated_router.budget.renewal import RenewalPolicy
 from federated_router.budget.reservation import Reservation, ReservationState
 from federated_router.kit.errors import FieldInvalid
 from federated_router.privacy.measure import (
@@ -24,6 +23,7 @@ from federated_router.privacy.measure import (
     limit_units,
     measure_for,
 )
+from federated_router.privacy.renewal import RenewalPolicy
 
 _EPSILON_PLACES: Final = 6
 KINDS: Final = {
@@ -31,6 +31,7 @@ KINDS: Final = {
     AccountKind.USER: pb.Account.KIND_USER,
     AccountKind.BLOCK: pb.Account.KIND_BLOCK,
     AccountKind.DEPARTMENT: pb.Account.KIND_DEPARTMENT,
+    AccountKind.FEDERATION: pb.Account.KIND_FEDERATION,
 }
 RENEWALS: Final = {
     RenewalPolicy.NONE: pb.Account.RENEWAL_NONE,

@@ -53,14 +53,16 @@ class ReleaseCause(StrEnum):
     DEADLINE_BEFORE_START = "deadline_before_start"
     NODE_NEVER_STARTED = "node_never_started"
     ROUTER_DRAINING = "router_draining"
+    ROUND_NOT_OPENED = "round_not_opened"
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The router process that holds a reservation.
+    """The process that holds a reservation.
 
-    `instance` outlives a restart, `boot` does not: after a restart the holds of the
-    same instance with another boot belong to nobody.
+    `instance` outlives a restart of a router, `boot` does not: after a restart the
+    holds of the same instance with another boot belong to nobody. A coordinator takes
+    its rounds up again, so its boot is always the same.
     """
 
     instance: str
@@ -191,7 +193,7 @@ def _check_held(reservation: Reservation, owner: Owner, verb: str) -> None:
         raise _wrong_state(reservation, verb)
     if reservation.owner != owner:
         raise NotNow(
-            f"Only the router process that reserved may have this {verb}; another "
+            f"Only the process that reserved may have this {verb}; another "
             "one holds it.",
             metadata={
                 "request_id": reservation.request_id,

@@ -9,9 +9,9 @@ from typing import Final, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from federated_router.budget.renewal import RenewalPolicy, check_zone
 from federated_router.kit.config import DatabaseUrl, ResourceId, Settings
 from federated_router.kit.errors import FieldInvalid
+from federated_router.privacy.renewal import RenewalPolicy, check_zone
 
 MEBIBYTE: Final = 1 << 20
 DELTA: Final = Decimal("1e-6")

@@ -13,7 +13,8 @@ from enum import Enum
 from federated_router.budget import account_transactions, entries, ledger
 from federated_router.budget.accounts import Account, AccountName, renew
 from federated_router.budget.answers import Answer
-from federated_router.budget.ledger import ReserveRequest, Shortfall
+from federated_router.budget.exhaustion import HELD_BY_MAX, Shortfall, exhausted
+from federated_router.budget.ledger import ReserveRequest
 from federated_router.budget.reservation import (
     Owner,
     RequestId,
@@ -55,8 +56,8 @@ def reserve(
     before = rows.accounts(charge.account for charge in request.charges)
     decision = ledger.reserve(request, before, now_s=now_s)
     if isinstance(decision, Shortfall):
-        held_by = rows.holders(decision.account.name, count_max=ledger.HELD_BY_MAX)
-        raise ledger.exhausted(decision, held_by=held_by)
+        held_by = rows.holders(decision.account.name, count_max=HELD_BY_MAX)
+        raise exhausted(decision, held_by=held_by)
     for name in sorted(decision.opened):
         account_transactions.insert(rows, decision.opened[name], now_s=now_s)
     rows.insert_reservation(decision.reservation)

@@ -1,4 +1,4 @@
-"""`audit`: take the ledger's audit log out of a router, and prove it to outsiders.
+"""`audit`: take the audit log out of a daemon's ledger, and prove it to outsiders.
 
 `verify` needs the export and the public key alone; it talks to nobody.
 """
@@ -28,6 +28,7 @@ from federated_router.budget.audit.signing import read_public_key
 from federated_router.budget.audit.verification import verify
 from federated_router.budget.checkpoint import Checkpoint
 from federated_router.cli.audit_report import report_json, report_lines
+from federated_router.cli.ledgers import Keeper, WhoseLedger
 from federated_router.cli.screen import err, out, print_json
 from federated_router.cli.session import (
     CALL_TIMEOUT_S,
@@ -37,7 +38,6 @@ from federated_router.cli.session import (
     ask,
 )
 from federated_router.kit.errors import FieldInvalid
-from federated_router.kit.identity import Role
 from federated_router.kit.pages import PAGE_SIZE_MAX
 
 app = typer.Typer(help="The ledger's audit log.", no_args_is_help=True)
@@ -50,6 +50,7 @@ def export_log(
     file: Annotated[Path, typer.Argument(help="Where the export goes.")],
     *,
     force: Force = False,
+    daemon: WhoseLedger = Keeper.ROUTER,
     federation: UpFile = DEFAULT_UP_FILE,
 ) -> None:
     """Sign the newest entry, then write the whole log to a file."""
@@ -66,10 +67,10 @@ def export_log(
             progress.update(task, completed=written, total=of)
 
         async def draw(channel: grpc.aio.Channel) -> End:
-            source = RouterSource(pb_grpc.AuditServiceStub(channel))
+            source = DaemonSource(pb_grpc.AuditServiceStub(channel))
             return await export(source, write, tell)
 
-        end = ask(federation, Role.ROUTER, draw)
+        end = ask(federation, daemon.role, draw)
     out.print(
         f"{file}: {end.entries:,} entries, {end.checkpoints:,} checkpoints.",
         markup=False,
@@ -81,13 +82,15 @@ def checkpoint(
     file: Annotated[
         Path | None, typer.Argument(help="Add it to this file; else print it.")
     ] = None,
+    *,
+    daemon: WhoseLedger = Keeper.ROUTER,
     federation: UpFile = DEFAULT_UP_FILE,
 ) -> None:
-    """Sign the newest entry now; keep the answer where the router cannot reach."""
+    """Sign the newest entry now; keep the answer where the daemon cannot reach."""
     made = ask(
         federation,
-        Role.ROUTER,
-        lambda channel: RouterSource(pb_grpc.AuditServiceStub(channel)).sign(),
+        daemon.role,
+        lambda channel: DaemonSource(pb_grpc.AuditServiceStub(channel)).sign(),
     )
     if made is None:
         out.print("The audit log is empty; there is nothing to sign.")
@@ -130,8 +133,8 @@ def verify_export(
     raise typer.Exit(0 if report.is_good else 1)
 
 
-class RouterSource:
-    """The audit log of the router behind a stub."""
+class DaemonSource:
+    """The audit log of the daemon behind a stub."""
 
     def __init__(self, stub: pb_grpc.AuditServiceStub) -> None:
         self._stub = stub

@@ -38,6 +38,7 @@ from federated_router.cli.budget_text import (
     price_verdict,
     reservation_row,
 )
+from federated_router.cli.ledgers import Keeper, WhoseLedger, keeper_of
 from federated_router.cli.screen import (
     message_content,
     out,
@@ -64,12 +65,14 @@ class Kind(StrEnum):
     BLOCK = "block"
     DEPARTMENT = "department"
     USER = "user"
+    FEDERATION = "federation"
 
 
 @app.command("list")
 def list_accounts(
     federation: UpFile = DEFAULT_UP_FILE,
     *,
+    daemon: WhoseLedger = Keeper.ROUTER,
     kind: Annotated[Kind | None, typer.Option(help="Only this kind.")] = None,
     prefix: Annotated[
         str, typer.Option(help="Only names that begin so; accounts/ may be left out.")
@@ -85,7 +88,7 @@ def list_accounts(
         prefix=account_name(prefix) if prefix else "",
         blocks=blocks,
     )
-    found = ask(federation, Role.ROUTER, lambda channel: find_accounts(channel, search))
+    found = ask(federation, daemon.role, lambda channel: find_accounts(channel, search))
     if as_json:
         print_json(
             {
@@ -113,7 +116,7 @@ def show(
         account = await get_account(channel, account_name(name))
         return account, await find_holds(channel, account)
 
-    account, holds = ask(federation, Role.ROUTER, read)
+    account, holds = ask(federation, keeper_of(account_name(name)), read)
     if as_json:
         print_json(
             {

@@ -11,7 +11,7 @@ from federated_router.api.v1 import budget_pb2 as pb
 from federated_router.api.v1 import budget_pb2_grpc as pb_grpc
 from federated_router.cli.session import CALL_TIMEOUT_S
 
-KINDS: Final = ("dataset", "block", "department", "user")
+KINDS: Final = ("dataset", "block", "federation", "department", "user")
 """In the order of tables: guarantees first."""
 ACCOUNTS_MAX: Final = 10_000
 RESERVATIONS_MAX: Final = 10_000

@@ -8,6 +8,7 @@ from federated_router.api.v1 import budget_pb2 as pb
 from federated_router.api.v1 import budget_pb2_grpc as pb_grpc
 from federated_router.cli.budget_screen import show_changed
 from federated_router.cli.budget_text import account_name, dataset_name
+from federated_router.cli.ledgers import keeper_of
 from federated_router.cli.session import (
     CALL_TIMEOUT_S,
     DEFAULT_UP_FILE,
@@ -56,7 +57,7 @@ def close_account(
     request = pb.CloseAccountRequest(name=account_name(name), reason=reason)
     response = ask(
         federation,
-        Role.ROUTER,
+        keeper_of(request.name),
         lambda channel: pb_grpc.BudgetServiceStub(channel).CloseAccount(
             request, timeout=CALL_TIMEOUT_S
         ),

@@ -46,6 +46,12 @@ def meaning(account: pb.Account) -> str:
             f"A quota, NO guarantee: {whose} may spend at most {limit} in a window, "
             "which bounds nothing about any record."
         )
+    if kind(account) == "federation":
+        return (
+            "A guarantee: all rounds of one window together tell about any one person "
+            f"whose requests one member counts at most what {limit} allows"
+            f"{_over_windows(account)}."
+        )
     of = "this block" if kind(account) == "block" else "this data set"
     return (
         f"A guarantee: whatever is asked of {of}, all answers of one window together "

@@ -10,6 +10,7 @@ from federated_router.api.v1 import budget_pb2 as pb
 from federated_router.api.v1 import budget_pb2_grpc as pb_grpc
 from federated_router.cli.budget_screen import show_changed
 from federated_router.cli.budget_text import account_name
+from federated_router.cli.ledgers import FEDERATION, keeper_of
 from federated_router.cli.session import (
     CALL_TIMEOUT_S,
     DEFAULT_UP_FILE,
@@ -20,13 +21,13 @@ from federated_router.cli.session import (
     ask,
     other_operator,
 )
-from federated_router.kit.identity import Role
 
 _KINDS = {
     "accounts/dataset-": pb.Account.KIND_DATASET,
     "accounts/block-": pb.Account.KIND_BLOCK,
     "accounts/department-": pb.Account.KIND_DEPARTMENT,
     "accounts/user-": pb.Account.KIND_USER,
+    FEDERATION: pb.Account.KIND_FEDERATION,
 }
 _SCHEMES = {
     "record": pb.BlockTerms.SCHEME_RECORD,
@@ -57,8 +58,8 @@ def grant(
     name: Annotated[
         str,
         typer.Argument(
-            help="accounts/dataset-ID (a guarantee), accounts/department-ID or "
-            "accounts/user-ID (quotas)"
+            help="accounts/dataset-ID or, at the coordinator, accounts/federation-ID "
+            "(guarantees); accounts/department-ID or accounts/user-ID (quotas)"
         ),
     ],
     epsilon: Annotated[float, typer.Option(help="The limit of one window.")],
@@ -101,7 +102,7 @@ def grant(
     )
     response = ask(
         federation,
-        Role.ROUTER,
+        keeper_of(account.name),
         lambda channel: pb_grpc.BudgetServiceStub(channel).CreateAccount(
             pb.CreateAccountRequest(account=account), timeout=CALL_TIMEOUT_S
         ),
@@ -115,7 +116,8 @@ def _kind(name: str) -> pb.Account.Kind:
         if name.startswith(prefix):
             return kind
     raise typer.BadParameter(
-        "Expected accounts/dataset-ID, accounts/department-ID or accounts/user-ID.",
+        "Expected accounts/dataset-ID, accounts/department-ID, accounts/user-ID or "
+        "accounts/federation-ID.",
         param_hint="NAME",
     )
 

@@ -13,6 +13,7 @@ from federated_router.cli.budget_screen import show_changed
 from federated_router.cli.budget_text import account_name
 from federated_router.cli.budget_time import moment, remaining
 from federated_router.cli.connection import Federation
+from federated_router.cli.ledgers import keeper_of
 from federated_router.cli.screen import facts, out, print_message
 from federated_router.cli.session import (
     CALL_TIMEOUT_S,
@@ -25,7 +26,6 @@ from federated_router.cli.session import (
     ask,
     other_operator,
 )
-from federated_router.kit.identity import Role
 
 
 def renew(
@@ -67,7 +67,7 @@ def _propose(
     request = pb.ProposeRenewalRequest(name=account_name(name), reason=reason)
     response = ask(
         federation,
-        Role.ROUTER,
+        keeper_of(request.name),
         lambda channel: pb_grpc.BudgetServiceStub(channel).ProposeRenewal(
             request, timeout=CALL_TIMEOUT_S
         ),
@@ -106,7 +106,7 @@ def _approve(
     request = pb.ApproveRenewalRequest(name=account_name(name), proposal=proposal)
     response = ask(
         federation,
-        Role.ROUTER,
+        keeper_of(request.name),
         lambda channel: pb_grpc.BudgetServiceStub(channel).ApproveRenewal(
             request, timeout=CALL_TIMEOUT_S
         ),

@@ -26,6 +26,7 @@ from federated_router.cli.budget_text import (
     short,
 )
 from federated_router.cli.budget_time import moment
+from federated_router.cli.ledgers import keeper_of
 from federated_router.cli.screen import out, print_message, table
 from federated_router.cli.session import (
     DEFAULT_UP_FILE,
@@ -33,11 +34,10 @@ from federated_router.cli.session import (
     UpFile,
     ask,
 )
-from federated_router.kit.identity import Role
 
 TOP_MAX = 20
 REPORT_TIMEOUT_S = 60.0
-"""Composition may take the router some seconds."""
+"""Composition may take the daemon some seconds."""
 
 
 def report(
@@ -62,7 +62,7 @@ def report(
     request = pb.ReportAccountRequest(name=account_name(name), lifetime=lifetime)
     response = ask(
         federation,
-        Role.ROUTER,
+        keeper_of(request.name),
         lambda channel: pb_grpc.BudgetServiceStub(channel).ReportAccount(
             request, timeout=REPORT_TIMEOUT_S
         ),
@@ -118,7 +118,7 @@ def _draw(account: pb.Account, path: Path, federation: Path, *, lifetime: bool) 
     async def read(channel: grpc.aio.Channel) -> Reservations:
         return await find_settled(channel, account.name, since=since)
 
-    found = ask(federation, Role.ROUTER, read)
+    found = ask(federation, keeper_of(account.name), read)
     now = datetime.now(tz=UTC)
     draw(spending_curve(account, found.reservations, now=now, lifetime=lifetime), path)
     return found.has_more

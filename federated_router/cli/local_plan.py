@@ -12,6 +12,8 @@ from federated_router.kit.identity import Role
 
 NODES_MAX = 16
 NOISE_SCALE = 4.0
+ROUNDS_EPSILON = 200
+"""Enough for dozens of rounds of little noise; a real federation wants far less."""
 POLICIES = """
 [[policies]]
 name = "standard"
@@ -93,9 +95,9 @@ class Layout:
         """Return a daemon's folder of state."""
         return self.directory / "state" / name
 
-    def audit_key(self, router: str) -> Path:
-        """Return the key with which a router signs its audit log."""
-        return self.state(router) / "audit-key.pem"
+    def audit_key(self, daemon: str) -> Path:
+        """Return the key with which a router or coordinator signs its audit log."""
+        return self.state(daemon) / "audit-key.pem"
 
     def ready(self, name: str) -> Path:
         """Return the file that a daemon writes once it serves."""
@@ -191,12 +193,22 @@ def coordinator_toml(
 [store]
 url = {_text(f"sqlite+aiosqlite:///{layout.state(name) / 'rounds.sqlite'}")}
 
+[budget]
+url = {_text(f"sqlite+aiosqlite:///{layout.state(name) / 'ledger.sqlite'}")}
+audit_key = {_text(layout.audit_key(name))}
+
 [rounds]
 noise_scale = {NOISE_SCALE}
+
+[rounds.budget]
+epsilon = {ROUNDS_EPSILON}
+renewal = "monthly"
 
 [catalogue]
 models = {_list(models)}
 regions = {_list(regions)}
+# A federation on one machine sees too few requests to keep small cells back.
+samples_min = 0
 """
     )
 

@@ -9,7 +9,17 @@ from typing import Annotated
 import grpc
 import typer
 
-from federated_router.cli import audit, budget, local, node, pki, rounds, route
+from federated_router.cli import (
+    audit,
+    budget,
+    local,
+    member,
+    node,
+    pki,
+    priors,
+    rounds,
+    route,
+)
 from federated_router.cli.budget_plot import PlotFailed
 from federated_router.cli.connection import NotRunning
 from federated_router.cli.demo.script import run_demo
@@ -34,6 +44,8 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(node.app, name="node")
 app.add_typer(route.app, name="route")
 app.add_typer(rounds.app, name="round")
+app.add_typer(member.app, name="member")
+app.add_typer(priors.app, name="priors")
 MODULES = {"router": "federated_router", "node": "node", "coordinator": "coordinator"}
 
 

@@ -11,21 +11,26 @@ One round, in order:
    is refused before the round opens.
 4. `ckks.encrypt`: c = encode(m) - a*s + e under a secret s that is drawn inside the
    call, so that no secret ever encrypts twice. All arithmetic stands in `ring`.
-5. `packed_shamir`: s is shared among the holders; `sealing` closes each share from its
-   dealer for its holder. `signing` signs the digest of body and shares.
-6. `ckks.sum_bodies`: the coordinator adds the accepted ciphertexts in TenSEAL.
-7. Each holder answers once with the sum of its shares over the accepted members.
-8. `opening`: enough answers give S = sum of s, and name the holders that lied
-   (`decoding`). `ckks.open_sum` decrypts under S and rounds to the exact integer sum;
-   `quantise.without_count` refuses it unless the count equals the accepted members.
+5. `packed_shamir`: s is shared among the holders, with masks behind it; `sealing`
+   closes each share from its dealer for its holder. `signing` signs the digest of body
+   and shares.
+6. `dealing_check`: each holder sends masked combinations of the shares that it was
+   dealt; `dealing_verdict` names dealers whose shares lie on no polynomial and holders
+   who said so falsely. The other contributors are the survivors.
+7. `cohorts`: the roster falls into cohorts that follow from the beacon. For each,
+   `ckks.sum_bodies` adds its survivors' ciphertexts in TenSEAL.
+8. Each holder answers once, with the sums of its shares over each cohort's survivors.
+9. `opening`: enough answers give each cohort's S = sum of s, and name the holders that
+   lied (`decoding`). `ckks.open_sum` decrypts under S and rounds to the exact integer
+   sum; `quantise.without_count` refuses it unless the count equals the survivors.
 
 What this does not cover, on purpose or for now:
 
-- The coordinator learns S, and with it the sum of the members' encryption errors.
-  One more hint on each secret; 54 bits of modulus at N = 4096, where 109 are allowed
-  for 128-bit security, leave room for it (hint-LWE).
-- A dealer whose shares do not lie on one polynomial spoils its cohort's opening. It
-  is detected, not located.
+- The coordinator learns each cohort's S, and with it the sum of its members'
+  encryption errors. One more hint on each secret; 54 bits of modulus at N = 4096, where
+  109 are allowed for 128-bit security, leave room for it (hint-LWE).
+- A dealer of good shares of another secret than the one that encrypted spoils its
+  cohort's opening. It is detected, not located.
 - Two rounds over different rosters can be subtracted; only the noise in the
   statistics answers that.
 - One answer per round, durably, is the holder's own duty (`federation`).

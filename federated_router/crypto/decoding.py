@@ -1,125 +1,174 @@
-"""Find wrong values among evaluations of one polynomial (Reed-Solomon, Gao 2003).
+"""Find wrong values among evaluations of polynomials (Reed-Solomon), many at once.
 
-Decides unique decoding over F_65521 by the extended Euclidean algorithm: quadratic in
-the number of values, so that 1,000 holders cost milliseconds. Refuses to know what the
-values stand for.
+Decides unique decoding over F_65521 of errors and erasures: syndromes, Forney's change
+of them for erasures, then Berlekamp's and Massey's shortest recurrence for all words
+side by side, then the roots of its polynomial (Massey 1969; Roth 2006, chapter 6).
+Refuses to know what the values stand for.
+
+Words without an error cost one product of matrices; 1,000 words of 1,000 values with
+167 errors in each cost two seconds.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from federated_router.crypto.field import PRIME, Elements, inverse
+from federated_router.crypto import field
+from federated_router.crypto.field import PRIME, Elements
 
-Polynomial = Elements
-"""Coefficients, the constant first, without leading zeros; zero is empty."""
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """What was found: `wrong` positions, shape (words, points), of `decodable` words.
+
+    A word that is too far from every polynomial is not decodable, and none of its
+    positions is called wrong; nor is an erased one.
+    """
+
+    wrong: Flags
+    decodable: Flags
+
+
+def located_max(points: int, coefficients: int) -> int:
+    """Return how many wrong values among so many are certain to be found."""
+    return max(0, (points - coefficients) // 2)
 
 
 def wrong_positions(
-    points: Elements, values: Elements, *, coefficients: int
-) -> NDArray[np.bool_] | None:
-    """Return which values do not lie on the nearest polynomial.
+    points: Elements,
+    words: Elements,
+    *,
+    coefficients: int,
+    erased: Flags | None = None,
+) -> Located:
+    """Return which values do not lie on each word's nearest polynomial.
 
-    The polynomial has fewer than `coefficients` coefficients and may miss at most
-    (len(points) - coefficients) // 2 values; None when there is none such.
+    Args:
+        points: distinct and not 0, shape (points,).
+        words: values at these points, shape (words, points).
+        coefficients: how many the polynomials have at most; at most len(points).
+        erased: which values say nothing, in the shape of `words`; none by default.
     """
-    vanishing = _vanishing(points)
-    interpolated = _interpolated(points, values, vanishing)
-    numerator, denominator = _euclid(
-        vanishing, interpolated, stop=len(points) + coefficients
-    )
-    quotient, remainder = _divide(numerator, denominator)
-    if len(remainder) or len(quotient) > coefficients:
-        return None
-    wrong: NDArray[np.bool_] = _evaluate(quotient, points) != values
-    located_max = (len(points) - coefficients) // 2
-    return wrong if int(wrong.sum()) <= located_max else None
+    nothing = np.zeros(words.shape, dtype=np.bool_) if erased is None else erased
+    left = len(points) - coefficients - nothing.sum(axis=1)
+    syndromes = _syndromes(points, np.where(nothing, 0, words), coefficients)
+    syndromes = _without_erased(syndromes, points, nothing)
+    wrong = np.zeros(words.shape, dtype=np.bool_)
+    decodable = (left >= 0) & ~syndromes.any(axis=1)
+    suspect = np.flatnonzero((left >= 0) & ~decodable)
+    if len(suspect):
+        recurrences = _shortest_recurrences(syndromes[suspect], left[suspect])
+        roots = _roots(recurrences.current, points) & ~nothing[suspect]
+        found = roots.sum(axis=1) == recurrences.lengths
+        found &= 2 * recurrences.lengths <= left[suspect]
+        wrong[suspect[found]] = roots[found]
+        decodable[suspect] = found
+    return Located(wrong, decodable)
 
 
-def _euclid(
-    first: Polynomial, second: Polynomial, *, stop: int
-) -> tuple[Polynomial, Polynomial]:
-    """Return remainder and cofactor once twice the degree is below `stop`."""
-    older, newer = first, second
-    older_factor = np.zeros(0, dtype=np.int64)
-    newer_factor = np.ones(1, dtype=np.int64)
-    while 2 * (len(newer) - 1) >= stop:
-        quotient, remainder = _divide(older, newer)
-        product = _multiply(quotient, newer_factor)
-        older, newer = newer, remainder
-        older_factor, newer_factor = newer_factor, _subtract(older_factor, product)
-    return newer, newer_factor
-
-
-def _vanishing(points: Elements) -> Polynomial:
-    """Return the monic polynomial with the given roots."""
-    product = np.ones(1, dtype=np.int64)
-    for point in points:
-        shifted = np.concatenate([np.zeros(1, dtype=np.int64), product])
-        shifted[:-1] -= point * product
-        product = shifted % PRIME
-    return product
-
-
-def _interpolated(
-    points: Elements, values: Elements, vanishing: Polynomial
-) -> Polynomial:
-    """Return the polynomial through all the values.
-
-    The sum of value * weight * vanishing / (x - point); the divisions by all the
-    points run side by side as synthetic divisions, one coefficient at a time.
-    """
+def _syndromes(points: Elements, words: Elements, coefficients: int) -> Elements:
+    """Return sums of value * weight * point^k; all 0 exactly for right words."""
     weights = np.ones(len(points), dtype=np.int64)
     for point in points:
         difference = (points - point) % PRIME
         weights = weights * np.where(difference == 0, 1, difference) % PRIME
-    scaled = values * inverse(weights) % PRIME
-    result = np.zeros(len(points), dtype=np.int64)
-    carried = np.zeros(len(points), dtype=np.int64)
-    for degree in range(len(points), 0, -1):
-        carried = (vanishing[degree] + points * carried) % PRIME
-        result[degree - 1] = int((scaled * carried % PRIME).sum()) % PRIME
-    return _trimmed(result)
+    row = field.inverse(weights)
+    rows = np.empty((len(points) - coefficients, len(points)), dtype=np.int64)
+    for power in range(len(rows)):
+        rows[power] = row
+        row = row * points % PRIME
+    return field.matrix_product(words, rows.T)
 
 
-def _evaluate(polynomial: Polynomial, points: Elements) -> Elements:
-    """Evaluate by Horner's rule."""
-    result = np.zeros_like(points)
-    for coefficient in polynomial[::-1]:
-        result = (result * points + coefficient) % PRIME
-    return result
+def _without_erased(syndromes: Elements, points: Elements, erased: Flags) -> Elements:
+    """Return syndromes to which erased positions add nothing, behind them zeros.
+
+    The product with the polynomial that has the erased positions as roots, from the
+    first place on where all its terms count.
+    """
+    missing = erased.sum(axis=1)
+    order = np.argsort(~erased, axis=1, kind="stable")
+    for turn in range(min(int(missing.max(initial=0)), syndromes.shape[1])):
+        rows = np.flatnonzero(missing > turn)
+        root = points[order[rows, turn]][:, None]
+        later, earlier = syndromes[rows, 1:], syndromes[rows, :-1]
+        syndromes[rows, :-1] = (later - root * earlier) % PRIME
+        syndromes[rows, -1] = 0
+    return syndromes
 
 
-def _divide(dividend: Polynomial, divisor: Polynomial) -> tuple[Polynomial, Polynomial]:
-    """Return quotient and remainder; the divisor is not zero."""
-    lead = pow(int(divisor[-1]), -1, PRIME)
-    remainder = dividend.copy()
-    steps = max(0, len(dividend) - len(divisor) + 1)
-    quotient = np.zeros(steps, dtype=np.int64)
-    for shift in range(steps - 1, -1, -1):
-        factor = int(remainder[shift + len(divisor) - 1]) * lead % PRIME
-        quotient[shift] = factor
-        window = remainder[shift : shift + len(divisor)]
-        window[:] = (window - factor * divisor) % PRIME
-    return _trimmed(quotient), _trimmed(remainder)
+@dataclass(frozen=True, slots=True)
+class _Recurrences:
+    """Connection polynomials of many sequences, constants first, and their lengths.
+
+    `earlier` are the polynomials before each last change of length, `gaps` what they
+    then missed by, and `ages` the steps since.
+    """
+
+    current: Elements
+    lengths: Elements
+    earlier: Elements
+    gaps: Elements
+    ages: Elements
+
+    @classmethod
+    def start(cls, rows: int, width: int) -> "_Recurrences":
+        """Return polynomials 1 of length 0."""
+        units = np.zeros((rows, width), dtype=np.int64)
+        units[:, 0] = 1
+        ones = np.ones(rows, dtype=np.int64)
+        return cls(units, 0 * ones, units.copy(), ones, ones.copy())
 
 
-def _multiply(left: Polynomial, right: Polynomial) -> Polynomial:
-    """Return the product; one of the two is short in every use here."""
-    short, long = sorted((left, right), key=len)
-    product = np.zeros(max(0, len(left) + len(right) - 1), dtype=np.int64)
-    for shift, coefficient in enumerate(short):
-        window = product[shift : shift + len(long)]
-        window[:] = (window + coefficient * long) % PRIME
-    return _trimmed(product)
+def _shortest_recurrences(syndromes: Elements, known: Elements) -> _Recurrences:
+    """Return the shortest linear recurrence of each row's first `known` syndromes.
+
+    One that is longer than half of the longest row has no meaningful polynomial.
+    """
+    rows, steps = len(syndromes), int(known.max())
+    most = steps // 2
+    state = _Recurrences.start(rows, most + 1)
+    for step in range(steps):
+        window = syndromes[:, max(0, step - most) : step + 1][:, ::-1]
+        used = min(window.shape[1], int(state.lengths.max()) + 1)
+        products = state.current[:, :used] * window[:, :used] % PRIME
+        gaps = products.sum(axis=1) % PRIME
+        missed = np.flatnonzero((gaps != 0) & (state.lengths <= most) & (known > step))
+        _correct(state, missed, gaps[missed], step)
+        state.ages[:] += 1
+    return state
 
 
-def _subtract(left: Polynomial, right: Polynomial) -> Polynomial:
-    difference = np.zeros(max(len(left), len(right)), dtype=np.int64)
-    difference[: len(left)] += left
-    difference[: len(right)] -= right
-    return _trimmed(difference % PRIME)
+def _correct(state: _Recurrences, rows: Elements, gaps: Elements, step: int) -> None:
+    """Make the recurrences of some rows hold for the syndrome that they missed."""
+    before = state.current[rows]
+    factors = gaps * field.inverse(state.gaps[rows]) % PRIME
+    shifted = _shifted(state.earlier[rows], state.ages[rows])
+    state.current[rows] = (before - factors[:, None] * shifted) % PRIME
+    longer = 2 * state.lengths[rows] <= step
+    grown = rows[longer]
+    state.earlier[grown] = before[longer]
+    state.gaps[grown] = gaps[longer]
+    state.lengths[grown] = step + 1 - state.lengths[grown]
+    state.ages[grown] = 0
 
 
-def _trimmed(polynomial: Polynomial) -> Polynomial:
-    used = np.flatnonzero(polynomial)
-    return polynomial[: used[-1] + 1] if len(used) else polynomial[:0]
+def _shifted(polynomials: Elements, by: Elements) -> Elements:
+    """Return each polynomial times its own power of x, cut to the same width."""
+    width = polynomials.shape[1]
+    source = np.arange(width)[None, :] - by[:, None]
+    taken = np.take_along_axis(polynomials, np.maximum(source, 0), axis=1)
+    return np.where(source >= 0, taken, 0)
+
+
+def _roots(locators: Elements, points: Elements) -> Flags:
+    """Return where each polynomial is 0 at the inverse of a point."""
+    powers = np.ones((locators.shape[1], len(points)), dtype=np.int64)
+    at = field.inverse(points)
+    for degree in range(1, len(powers)):
+        powers[degree] = powers[degree - 1] * at % PRIME
+    roots: Flags = field.matrix_product(locators, powers) == 0
+    return roots

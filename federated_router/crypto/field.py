@@ -65,7 +65,7 @@ def sample(count: int, *, random_bytes: RandomBytes = secrets.token_bytes) -> El
     """Draw `count` uniform elements; 16-bit words that are too large are refused."""
     taken: list[Elements] = []
     missing = count
-    while missing:
+    while missing > 0:
         words = np.frombuffer(random_bytes(2 * missing), dtype="<u2").astype(np.int64)
         accepted = words[words < PRIME]
         taken.append(accepted)

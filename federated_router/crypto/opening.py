@@ -1,11 +1,11 @@
-"""Open the sum of the one-time secrets from the holders' answers, and name the liars.
+"""Open sums of the one-time secrets from the holders' answers, and name the liars.
 
 Decides when answers suffice and whom to believe. Refuses to know how they arrived, and
 to return a secret that any believed answer contradicts in any column.
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 
@@ -35,6 +35,14 @@ class Opening:
     liars: frozenset[int]
 
 
+@dataclass(frozen=True, slots=True)
+class Openings:
+    """The summed secret of each cohort, and the holders that lied about any."""
+
+    secrets: tuple[NDArray[np.int64], ...] = dataclass_field(repr=False)
+    liars: frozenset[int]
+
+
 def open_secret(
     answers: Mapping[int, Share],
     *,
@@ -42,10 +50,34 @@ def open_secret(
     contributors: int,
     random_bytes: RandomBytes = secrets.token_bytes,
 ) -> Opening:
-    """Return the sum of the secrets of so many contributors.
+    """Return the sum of the secrets of so many contributors, who are one cohort.
 
-    `answers` maps holders, 1..n in roster order, to what they sent. With exactly
-    `reconstruct` answers a lie cannot be seen here; `ckks.open_sum` then refuses.
+    As `open_secrets`, where each holder answers with one sum.
+    """
+    opened = open_secrets(
+        {holder: [share] for holder, share in answers.items()},
+        thresholds=thresholds,
+        contributors=[contributors],
+        random_bytes=random_bytes,
+    )
+    return Opening(opened.secrets[0], opened.liars)
+
+
+def open_secrets(
+    answers: Mapping[int, Sequence[Share]],
+    *,
+    thresholds: Thresholds,
+    contributors: Sequence[int],
+    random_bytes: RandomBytes = secrets.token_bytes,
+) -> Openings:
+    """Return the sum of the secrets of each cohort, all from the same answers.
+
+    `answers` maps holders, 1..n in roster order, to their sums for each cohort that has
+    survivors; `contributors` counts each such cohort's survivors. A holder's sums are
+    one long share, so that who lies about one cohort is believed about none. Holders
+    that a dealing check set aside are left out by the caller, and are then not named.
+    With exactly `reconstruct` answers a lie cannot be seen here; `ckks.open_sum` then
+    refuses.
 
     Raises:
         RosterTooSmall: fewer than `reconstruct` answers.
@@ -54,22 +86,22 @@ def open_secret(
         ShareConflict: answers contradict each other and there are too few to tell who
             lies, or what they give is no sum of so many secrets.
     """
-    points, values = _stacked(answers, thresholds)
+    points, values = _stacked(answers, thresholds, len(contributors))
     honest = _honest(points, values, thresholds, random_bytes)
     basis = np.flatnonzero(honest)[: thresholds.reconstruct]
     matrix = field.interpolation(points[basis], thresholds.secret_points)
     packed = field.centred(field.matrix_product(matrix, values[basis]))
-    every = packed.T.reshape(-1)
-    bound = CBD_WIDTH * contributors
-    if bool((np.abs(every) > bound).any()) or bool(every[DEGREE:].any()):
+    every = packed.T.reshape(len(contributors), -1)
+    bounds = CBD_WIDTH * np.array(contributors, dtype=np.int64)[:, None]
+    if bool((np.abs(every) > bounds).any()) or bool(every[:, DEGREE:].any()):
         raise _contradiction(len(points), thresholds)
-    return Opening(every[:DEGREE], frozenset(points[~honest].tolist()))
+    return Openings(tuple(every[:, :DEGREE]), frozenset(points[~honest].tolist()))
 
 
 def _stacked(
-    answers: Mapping[int, Share], thresholds: Thresholds
+    answers: Mapping[int, Sequence[Share]], thresholds: Thresholds, cohorts: int
 ) -> tuple[Elements, Elements]:
-    """Return points and values of the answers, by holder."""
+    """Return points and values, shape (holders, cohorts * columns), by holder."""
     if len(answers) < thresholds.reconstruct:
         raise RosterTooSmall(
             f"{thresholds.reconstruct} holders open a sum; {len(answers)} answered.",
@@ -80,14 +112,17 @@ def _stacked(
         )
     if not all(1 <= holder <= thresholds.holders for holder in answers):
         raise NotOnRoster(f"Holders are numbered 1 to {thresholds.holders}.")
-    if any(share.shape != (thresholds.columns,) for share in answers.values()):
+    expected = [(thresholds.columns,)] * cohorts
+    told = ([sums.shape for sums in said] for said in answers.values())
+    if cohorts < 1 or any(shapes != expected for shapes in told):
         raise CiphertextMalformed(
-            f"An answer of this round has {thresholds.columns} elements.",
+            f"An answer of this round has {cohorts} sums of {thresholds.columns} "
+            "elements.",
             field="answer",
         )
     holders = sorted(answers)
-    values = np.stack([answers[holder] for holder in holders]).astype(np.int64)
-    return np.array(holders, dtype=np.int64), values
+    values = np.stack([np.concatenate(answers[holder]) for holder in holders])
+    return np.array(holders, dtype=np.int64), values.astype(np.int64)
 
 
 def _honest(
@@ -104,14 +139,14 @@ def _honest(
         if int((~honest).sum()) <= located_max:
             return honest
         weights = field.sample(values.shape[1], random_bytes=random_bytes)
-        wrong = decoding.wrong_positions(
+        located = decoding.wrong_positions(
             points,
-            field.matrix_product(values, weights[:, None])[:, 0],
+            field.matrix_product(values, weights[:, None]).T,
             coefficients=thresholds.reconstruct,
         )
-        if wrong is None:
+        if not located.decodable[0]:
             break
-        believed = ~wrong
+        believed = ~located.wrong[0]
     raise _contradiction(len(points), thresholds)
 
 

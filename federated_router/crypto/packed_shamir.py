@@ -1,8 +1,12 @@
 """Share the coefficients of a one-time secret among the holders of a round.
 
 Decides thresholds, the packing of several secrets into one polynomial (Franklin and
-Yung 1992) over F_65521, and the wire form of a share. Refuses to know who the holders
-are: here they are 1..n, in the order of the roster.
+Yung 1992) over F_65521, and the wire form of a dealt share and of an answer. Refuses to
+know who the holders are: here they are 1..n, in the order of the roster.
+
+Behind the columns of the secret each dealt share has CHECKS masks: values of uniformly
+random polynomials of the same degree, which hide what `dealing_check` asks for. A sum
+leaves them out.
 """
 
 import secrets
@@ -22,12 +26,17 @@ from federated_router.kit.errors import (
     RosterTooSmall,
 )
 
+_WORD_BYTES = 2
 ROSTER_SIZE_MIN = 3
 ROSTER_SIZE_MAX = (PRIME // 2) // CBD_WIDTH
 """1,560: sums of so many coefficients in [-21, 21] do not wrap around the prime."""
 
+CHECKS = 4
+"""Masks of a dealt share, and so combinations of it that can be asked for: 64 bits."""
+
 Share = NDArray[np.uint16]
-"""One holder's values, one for each polynomial (`Thresholds.columns`)."""
+"""One holder's values, one for each polynomial: as dealt `Thresholds.share_columns` of
+them, the masks last; in a sum `Thresholds.columns`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +83,23 @@ class Thresholds:
 
     @property
     def columns(self) -> int:
-        """Return how many polynomials, and so elements of a share, a secret takes."""
+        """Return how many polynomials, and so elements of a sum, a secret takes."""
         return -(-DEGREE // self.pack)
 
     @property
+    def share_columns(self) -> int:
+        """Return how many elements a dealt share has: the secret's, then the masks."""
+        return self.columns + CHECKS
+
+    @property
     def share_bytes(self) -> int:
-        """Return the length of a share on the wire."""
-        return 2 * self.columns
+        """Return the length of a dealt share on the wire."""
+        return _WORD_BYTES * self.share_columns
+
+    @property
+    def answer_bytes(self) -> int:
+        """Return the length of a sum of shares, for one cohort, on the wire."""
+        return _WORD_BYTES * self.columns
 
     @property
     def holder_points(self) -> Elements:
@@ -103,20 +122,25 @@ def deal(
     *,
     random_bytes: RandomBytes = secrets.token_bytes,
 ) -> tuple[Share, ...]:
-    """Return one share for each holder, in roster order.
+    """Return one share of `share_columns` elements for each holder, in roster order.
 
-    Each polynomial takes `pack` coefficients at the secret points and uniform values
-    at the first `privacy` holders' points, and is evaluated at all the others.
+    Each polynomial takes `pack` values at the secret points and uniform values at the
+    first `privacy` holders' points, and is evaluated at all the others. The values at
+    the secret points are the coefficients, in the last CHECKS columns uniform too.
     """
     padded = np.zeros(thresholds.columns * thresholds.pack, dtype=np.int64)
     padded[:DEGREE] = coefficients
-    rows = padded.reshape(thresholds.columns, thresholds.pack).T % PRIME
-    shape = (thresholds.privacy, thresholds.columns)
-    uniform = field.sample(shape[0] * shape[1], random_bytes=random_bytes)
-    shares = field.matrix_product(
-        _dealing_matrix(thresholds), np.concatenate([rows, uniform.reshape(shape)])
-    )
+    packed = padded.reshape(thresholds.columns, thresholds.pack).T % PRIME
+    masks = _uniform(thresholds.pack, CHECKS, random_bytes)
+    blinding = _uniform(thresholds.privacy, thresholds.share_columns, random_bytes)
+    known = np.concatenate([np.concatenate([packed, masks], axis=1), blinding])
+    shares = field.matrix_product(_dealing_matrix(thresholds), known)
     return tuple(shares.astype(np.uint16))
+
+
+def _uniform(rows: int, columns: int, random_bytes: RandomBytes) -> Elements:
+    drawn = field.sample(rows * columns, random_bytes=random_bytes)
+    return drawn.reshape(rows, columns)
 
 
 @lru_cache(maxsize=4)
@@ -130,26 +154,49 @@ def _dealing_matrix(thresholds: Thresholds) -> Elements:
 
 
 def sum_shares(shares: Sequence[Share]) -> Share:
-    """Return the holder's answer: its shares of all accepted secrets, added."""
+    """Return the sum of a holder's dealt shares of some secrets, without the masks."""
     total: Elements = np.stack(shares).astype(np.int64).sum(axis=0) % PRIME
-    return total.astype(np.uint16)
+    return total[:-CHECKS].astype(np.uint16)
 
 
 def share_to_bytes(share: Share) -> bytes:
-    """Return a share as 16-bit little-endian words."""
+    """Return a share, dealt or summed, as 16-bit little-endian words."""
     return share.astype("<u2").tobytes()
 
 
 def share_from_bytes(content: bytes, thresholds: Thresholds) -> Share:
-    """Return the share in `content`.
+    """Return the dealt share in `content`.
 
     Raises:
         CiphertextMalformed: wrong length, or a word that is no element of the field.
     """
-    if len(content) != thresholds.share_bytes:
+    return _words(content, thresholds.share_bytes)
+
+
+def answer_to_bytes(sums: Sequence[Share]) -> bytes:
+    """Return a holder's answer: its sum of shares for each cohort, one after another.
+
+    The cohorts are those that have survivors, in the order of their numbers.
+    """
+    return b"".join(map(share_to_bytes, sums))
+
+
+def answer_from_bytes(
+    content: bytes, thresholds: Thresholds, *, cohorts: int = 1
+) -> tuple[Share, ...]:
+    """Return the sums of shares in `content`, one for each of so many cohorts.
+
+    Raises:
+        CiphertextMalformed: wrong length, or a word that is no element of the field.
+    """
+    words = _words(content, cohorts * thresholds.answer_bytes)
+    return tuple(words.reshape(cohorts, thresholds.columns))
+
+
+def _words(content: bytes, length: int) -> Share:
+    if len(content) != length:
         raise CiphertextMalformed(
-            f"A share of this round has {thresholds.share_bytes} bytes; "
-            f"{len(content)} came.",
+            f"Shares of this round have {length} bytes here; {len(content)} came.",
             field="share",
         )
     words = np.frombuffer(content, dtype="<u2").astype(np.uint16)

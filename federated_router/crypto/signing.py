@@ -37,6 +37,7 @@ class MessageType(StrEnum):
     BEACON_REVEAL = "beacon-reveal"
     ROSTER = "roster"
     CONTRIBUTION = "contribution"
+    DEALING_CHECK = "dealing-check"
     OPENING_REQUEST = "opening-request"
     OPENING = "opening"
 

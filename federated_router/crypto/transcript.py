@@ -9,7 +9,7 @@ from typing import NewType
 
 from federated_router.kit.errors import FieldInvalid
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 DIGEST_BYTES = 32
 _DOMAIN = "federated-router/aggregation"
 _INTEGER_BYTES = 8

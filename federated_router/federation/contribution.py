@@ -1,4 +1,4 @@
-"""Make a contribution, and a holder's answer: the mathematics of a member's part.
+"""Make a contribution: the mathematics of what a member sends.
 
 Decides the order of the steps: clipped counts, noise share, count, encryption, shares,
 seals. Refuses to know rounds' life, storage and transport. Takes milliseconds of CPU,
@@ -8,35 +8,24 @@ The one-time secret lives inside `build_body` and is never returned or stored: w
 not sent is built anew under another secret, and what was stored is sent as it is.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from federated_router.crypto import ckks, packed_shamir, quantise, sealing
 from federated_router.crypto.beacon import public_polynomials
 from federated_router.crypto.body import CIPHERTEXT_BYTES
-from federated_router.crypto.ckks import ciphertexts_for
-from federated_router.crypto.sealing import OVERHEAD_BYTES, Envelope
+from federated_router.crypto.ckks import Integers, ciphertexts_for
+from federated_router.crypto.sealing import Envelope, KeptExchanges
 from federated_router.crypto.signing import MemberKeys
 from federated_router.crypto.transcript import MemberName
+from federated_router.federation.batch import Batch
+from federated_router.federation.holder import sealed_bytes
 from federated_router.federation.statements import attempt_of
 from federated_router.federation.verification import Roster
-from federated_router.kit.errors import CiphertextMalformed
-from federated_router.priors.catalogue import Catalogue
-from federated_router.privacy.noise import gaussian_vector
-
-NoiseSource = Callable[[int, float], Sequence[int]]
-"""Gives that many independent integers of that standard deviation."""
-
-
-def discrete_gaussian(length: int, sigma: float) -> Sequence[int]:
-    """Return integer noise from the operating system's randomness."""
-    return gaussian_vector(length=length, sigma=sigma)
-
-
-def sealed_bytes(roster: Roster) -> int:
-    """Return the size of one sealed share."""
-    return roster.thresholds.share_bytes + OVERHEAD_BYTES
+from federated_router.kit.errors import FieldInvalid
+from federated_router.priors.catalogue import Catalogue, Encoding
+from federated_router.privacy.noise import NoiseSource, discrete_gaussian
 
 
 def body_bytes(roster: Roster, catalogue: Catalogue) -> int:
@@ -45,23 +34,70 @@ def body_bytes(roster: Roster, catalogue: Catalogue) -> int:
     return ciphertext + len(roster.members) * sealed_bytes(roster)
 
 
-def build_body(
-    values: Sequence[int],
+def slot_noise(
+    noise_factors: Sequence[int], *, sigma: float, noise: NoiseSource
+) -> Integers:
+    """Return independent noise, of standard deviation sigma * factor on each slot.
+
+    Drawn at once for all slots of one factor: a sampler costs as much as 1,000 draws.
+    """
+    factors = np.array(noise_factors, dtype=np.int64)
+    drawn = np.zeros(len(factors), dtype=np.int64)
+    for factor in np.unique(factors).tolist():
+        places = np.flatnonzero(factors == factor)
+        drawn[places] = noise(len(places), sigma * factor)
+    return drawn
+
+
+def encode_and_build(
+    batch: Batch,
     *,
+    catalogue: Catalogue,
     sigma: float,
     own: MemberName,
     keys: MemberKeys,
     roster: Roster,
     noise: NoiseSource = discrete_gaussian,
+    exchanges: KeptExchanges | None = None,
+) -> tuple[Encoding, bytes]:
+    """Return how a batch was clipped, and its body as `build_body` makes it."""
+    encoding = catalogue.encode(batch.over(catalogue.latency_bounds_ms))
+    body = build_body(
+        encoding.values,
+        sigma=sigma,
+        noise_factors=catalogue.noise_factors,
+        own=own,
+        keys=keys,
+        roster=roster,
+        noise=noise,
+        exchanges=exchanges,
+    )
+    return encoding, body
+
+
+def build_body(
+    values: Sequence[int],
+    *,
+    sigma: float,
+    noise_factors: Sequence[int],
+    own: MemberName,
+    keys: MemberKeys,
+    roster: Roster,
+    noise: NoiseSource = discrete_gaussian,
+    exchanges: KeptExchanges | None = None,
 ) -> bytes:
     """Return the ciphertext of `values` and noise, then one sealed share per holder.
 
-    `values` are counts within the catalogue's bounds; `sigma` is this member's share of
-    the noise. Every call draws new noise and a new secret.
+    `values` are one member's slots within the catalogue's bounds, `noise_factors` the
+    catalogue's, one per slot; `sigma` is this member's share of the noise on a slot of
+    factor 1. Every call draws new noise and a new secret.
     """
+    if len(values) != len(noise_factors):
+        raise FieldInvalid("Every slot has one noise factor.", field="noise_factors")
     counts = np.array(values, dtype=np.int64)
-    counts = counts + np.array(noise(len(values), sigma), dtype=np.int64)
-    vector = quantise.with_count(counts)
+    vector = quantise.with_count(
+        counts + slot_noise(noise_factors, sigma=sigma, noise=noise)
+    )
     polynomials = public_polynomials(
         attempt_of(roster.round_name),
         roster.hash,
@@ -78,44 +114,10 @@ def build_body(
                 sender=keys,
                 receiver=holder.announcement.binding.keys,
                 envelope=_envelope(roster, sender=own, receiver=holder.member),
+                exchanges=exchanges,
             )
         )
     return b"".join(parts)
-
-
-def sum_sealed_shares(
-    body: bytes,
-    *,
-    survivors: Sequence[MemberName],
-    own: MemberName,
-    keys: MemberKeys,
-    roster: Roster,
-) -> bytes:
-    """Return the holder's answer: the sum of the shares in `body`.
-
-    `body` holds one sealed share per survivor, in their order.
-
-    Raises:
-        CiphertextMalformed: another length, or a share that its survivor did not seal
-            to this member for this round.
-    """
-    size = sealed_bytes(roster)
-    if len(body) != size * len(survivors):
-        raise CiphertextMalformed(
-            f"{len(survivors)} sealed shares of this round have "
-            f"{size * len(survivors)} bytes; {len(body)} came.",
-            field="sealed_shares",
-        )
-    shares = []
-    for index, survivor in enumerate(survivors):
-        content = sealing.unseal(
-            body[index * size : (index + 1) * size],
-            keys=keys,
-            sender=roster.keys_of(survivor),
-            envelope=_envelope(roster, sender=survivor, receiver=own),
-        )
-        shares.append(packed_shamir.share_from_bytes(content, roster.thresholds))
-    return packed_shamir.share_to_bytes(packed_shamir.sum_shares(shares))
 
 
 def _envelope(roster: Roster, *, sender: MemberName, receiver: MemberName) -> Envelope:

@@ -4,7 +4,7 @@ Decides deadlines, sizes of chunks and when a silent stream is given up. Refuses
 know what a member does with the answers (`participant`).
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import Final
 
@@ -12,14 +12,18 @@ import grpc
 
 from federated_router.api.v1 import aggregation_pb2, aggregation_pb2_grpc
 from federated_router.federation.round_view import (
+    Announcement,
     Contribution,
     RosterMember,
     Round,
     SealedShares,
 )
+from federated_router.federation.survivor_signature import SurvivorSet
 from federated_router.federation.watching import messages_of
 from federated_router.federation.wire import (
+    contributor_set_from_message,
     keys_to_message,
+    roster_from_message,
     round_from_message,
     survivor_set_from_message,
 )
@@ -101,7 +105,7 @@ class GrpcRounds:
     async def download_shares(
         self, round_name: str, *, size_bytes_max: int
     ) -> SealedShares:
-        """Return the survivor set and the shares sealed to this member.
+        """Return the contributor set and the shares sealed to this member.
 
         Raises CiphertextMalformed for a stream that is not what its header says.
         """
@@ -116,7 +120,37 @@ class GrpcRounds:
                     _refuse_size(len(body), size_bytes_max=header.size_bytes)
         finally:
             call.cancel()
-        return SealedShares(survivor_set_from_message(header), bytes(body))
+        return SealedShares(contributor_set_from_message(header), bytes(body))
+
+    async def roster(
+        self, round_name: str, *, known: Mapping[bytes, Announcement]
+    ) -> tuple[RosterMember, ...]:
+        """Return the final roster; keys of known digests do not travel."""
+        request = aggregation_pb2.GetRosterRequest(
+            round=round_name, known_keys=list(known)
+        )
+        async with translated_errors():
+            response = await self._stub.GetRoster(request, timeout=self._call_timeout_s)
+        return roster_from_message(response, round_name=round_name, known=known)
+
+    async def check(
+        self, round_name: str, *, combinations: bytes, signature: bytes
+    ) -> None:
+        """Send the one check."""
+        request = aggregation_pb2.SubmitDealingCheckRequest(
+            round=round_name, combinations=combinations, signature=signature
+        )
+        async with translated_errors():
+            await self._stub.SubmitDealingCheck(request, timeout=self._call_timeout_s)
+
+    async def survivors(self, round_name: str) -> SurvivorSet:
+        """Return the survivor set as the coordinator signed it."""
+        request = aggregation_pb2.GetSurvivorSetRequest(round=round_name)
+        async with translated_errors():
+            response = await self._stub.GetSurvivorSet(
+                request, timeout=self._call_timeout_s
+            )
+        return survivor_set_from_message(response)
 
     async def answer(
         self, round_name: str, *, share_sum: bytes, signature: bytes

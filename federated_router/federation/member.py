@@ -1,17 +1,24 @@
 """One member's part in a round, step by step, each safe to repeat.
 
-Decides what follows from a round's state: join, reveal, contribute, answer, settle.
-Everything is verified before and stored before it is sent. Refuses to know when a
-round is seen (`participant`) and how it is transported (`RoundsClient`).
+Decides what follows from a round's state: join, reveal, contribute, check, answer,
+settle. Everything is verified before and stored before it is sent. Refuses to know when
+a round is seen (`participant`) and how it is transported (`RoundsClient`).
 """
 
 import asyncio
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from federated_router.crypto import beacon, signing
+from federated_router.crypto.sealing import KeptExchanges
 from federated_router.crypto.transcript import MemberName
 from federated_router.federation import contribution as making
-from federated_router.federation.contribution import NoiseSource, discrete_gaussian
+from federated_router.federation.batch import Batch
 from federated_router.federation.credentials import Credentials
+from federated_router.federation.holding import Holding
+from federated_router.federation.odometer import Odometer
+from federated_router.federation.revoked_members import RevokedMembers
+from federated_router.federation.roster_cache import RosterCache
 from federated_router.federation.round_view import (
     Contribution,
     RosterMember,
@@ -24,35 +31,54 @@ from federated_router.federation.statements import (
     attempt_of,
     contribution_statement,
     join_statement,
-    opening_statement,
     reveal_statement,
     sha256,
 )
 from federated_router.federation.statistics import Statistics
 from federated_router.federation.vault import Vault
-from federated_router.federation.vault_rows import Answer, RoundRecord
+from federated_router.federation.vault_rows import RoundRecord
 from federated_router.federation.verification import (
     Floor,
+    Promise,
     Roster,
-    survivors_least,
+    promised,
     verify_offer,
     verify_roster,
-    verify_survivor_set,
     verify_terms,
 )
 from federated_router.kit.clock import Clock
-from federated_router.kit.errors import (
-    FederationError,
-    FieldInvalid,
-    RosterMismatch,
-)
+from federated_router.kit.errors import FederationError, RosterMismatch
 from federated_router.kit.log import get_logger
+from federated_router.kit.revocation import Revocations
+from federated_router.priors.sample_size import cells_to_take
+from federated_router.privacy.noise import NoiseSource, discrete_gaussian
+from federated_router.privacy.round_step import round_step
 
 _log = get_logger(__name__)
 
+ROUNDS_UNFINISHED_MAX = 16
+"""Rounds without an end that a member remembers, unless it is told another number."""
+
+
+@dataclass(frozen=True, slots=True)
+class MadeContribution:
+    """A contribution that is not stored yet, and what is stored with it."""
+
+    contribution: Contribution = field(repr=False)
+    batch: Batch = field(repr=False)
+    promise: Promise
+
+    def is_of(self, round_name: str, roster: Roster) -> bool:
+        """Return whether it was made for this round and this roster."""
+        made = self.contribution
+        return made.round_name == round_name and made.roster_hash == roster.hash
+
 
 class Member:
-    """A member of rounds; `noise` is the discrete Gaussian unless a test is exact."""
+    """A member of rounds; `noise` is the discrete Gaussian unless a test is exact.
+
+    Without an `odometer` nothing is charged.
+    """
 
     def __init__(
         self,
@@ -64,6 +90,9 @@ class Member:
         floor: Floor,
         clock: Clock,
         noise: NoiseSource = discrete_gaussian,
+        odometer: Odometer | None = None,
+        rounds_unfinished_max: int = ROUNDS_UNFINISHED_MAX,
+        revocations: Revocations | None = None,
     ) -> None:
         self._credentials = credentials
         self._client = client
@@ -72,9 +101,27 @@ class Member:
         self._floor = floor
         self._clock = clock
         self._noise = noise
+        self._odometer = odometer
+        self._rounds_unfinished_max = rounds_unfinished_max
         self._roster: Roster | None = None
+        self._made: MadeContribution | None = None
+        self._exchanges = KeptExchanges()
+        self._cache = RosterCache()
+        self._revoked = RevokedMembers(revocations)
+        self._holding = Holding(
+            credentials=credentials,
+            client=client,
+            vault=vault,
+            roster_of=self._verified_roster,
+            clock=clock,
+            exchanges=self._exchanges,
+        )
         self._settling = Settling(
-            member=self.name, client=client, vault=vault, statistics=statistics
+            member=self.name,
+            client=client,
+            vault=vault,
+            statistics=statistics,
+            odometer=odometer,
         )
 
     @property
@@ -84,9 +131,9 @@ class Member:
 
     async def recover(self) -> None:
         """Take back the batches that an earlier process of this member froze."""
-        for record in await self._vault.unfinished():
-            if record.batch is not None:
-                self._statistics.resume(record.round_name, record.batch)
+        for round_name, batch in await self._vault.batches():
+            self._statistics.resume(round_name, batch)
+        self._statistics.recovered()
 
     async def act(self, round_: Round) -> None:
         """Do what is this member's to do in `round_` now; again, if need be.
@@ -101,9 +148,13 @@ class Member:
                 await self._reveal(round_)
             case RoundState.COLLECTING:
                 await self._contribute(round_)
+            case RoundState.CHECKING:
+                await self._holding.check(round_)
             case RoundState.OPENING:
-                await self._answer(round_)
+                await self._holding.answer(round_)
             case RoundState.PUBLISHED | RoundState.REJECTED | RoundState.ABORTED:
+                self._made = None
+                self._holding.forget(round_.name)
                 await self._settling.settle(round_)
 
     async def settle_others(self, current: str) -> None:
@@ -115,7 +166,9 @@ class Member:
 
     async def _join(self, round_: Round) -> None:
         verify_offer(round_, self._floor)
-        self._require_bounds(round_)
+        self._statistics.require_fitting(round_.catalogue)
+        await self._settling.make_room(self._rounds_unfinished_max, round_.name)
+        self._revoked.join(round_.name)
         record = await self._vault.join(round_.name)
         own = self._own_entry(record)
         binding = own.announcement.binding
@@ -130,7 +183,7 @@ class Member:
         await self._client.join(round_.name, own, signature=signature)
 
     async def _reveal(self, round_: Round) -> None:
-        record = await self._vault.find(round_.name)
+        record = await self._vault.find_small(round_.name)
         if record is None:
             return
         statement = reveal_statement(round_.name, self.name, nonce=record.nonce)
@@ -150,22 +203,48 @@ class Member:
     async def _make_contribution(
         self, round_: Round, record: RoundRecord, roster: Roster
     ) -> Contribution:
-        """Freeze, build and store; what is frozen thaws if that fails."""
+        """Charge, build and store; what was built waits for a vault that is slow."""
+        made = self._made
+        if made is None or not made.is_of(round_.name, roster):
+            made = self._made = await self._built(round_, record, roster)
+        stored = await self._vault.store_contribution(
+            made.contribution, batch=made.batch, promise=made.promise
+        )
+        self._made = None
+        return stored
+
+    async def _built(
+        self, round_: Round, record: RoundRecord, roster: Roster
+    ) -> MadeContribution:
+        """Charge, freeze and build; what is frozen thaws if that fails.
+
+        The charge comes first, as a round that is refused costs least then; it is given
+        back when a round without a contribution of this member ends.
+        """
         sigma = verify_terms(round_, self._floor, members=len(roster.members))
-        survivors_min = survivors_least(round_, roster, self._floor)
-        batch = self._statistics.begin_contribution(round_.name)
+        promise = promised(round_, roster, self._floor)
+        catalogue = round_.catalogue
+        await self._charge(round_, sigma)
+        take = partial(
+            cells_to_take,
+            samples_min=catalogue.samples_min,
+            noise_scale=round_.noise.scale,
+            noise=self._noise,
+        )
+        batch = await asyncio.to_thread(
+            self._statistics.begin_contribution, round_.name, take=take
+        )
         try:
-            encoding = round_.catalogue.encode(
-                batch.over(round_.catalogue.latency_bounds_ms)
-            )
-            body = await asyncio.to_thread(
-                making.build_body,
-                encoding.values,
+            encoding, body = await asyncio.to_thread(
+                making.encode_and_build,
+                batch,
+                catalogue=catalogue,
                 sigma=sigma,
                 own=self.name,
                 keys=record.held.keys,
                 roster=roster,
                 noise=self._noise,
+                exchanges=self._exchanges,
             )
         except FederationError:
             self._statistics.restore(round_.name)
@@ -177,11 +256,19 @@ class Member:
             requests_left_out=encoding.left_out,
             requests_clipped=encoding.clipped,
         )
-        return await self._vault.store_contribution(
-            self._signed(roster, record, body),
-            batch=batch,
-            survivors_min=survivors_min,
+        return MadeContribution(self._signed(roster, record, body), batch, promise)
+
+    async def _charge(self, round_: Round, sigma: float) -> None:
+        """Count what the round may tell; raise BudgetExhausted beyond the limit."""
+        if self._odometer is None:
+            return
+        step = round_step(
+            sensitivity_squared=round_.noise.sensitivity_squared,
+            share_sigma=sigma,
+            shares_min=round_.noise.honest_min,
+            length=round_.catalogue.statistic_slots,
         )
+        await self._odometer.charge(round_.name, step)
 
     def _signed(self, roster: Roster, record: RoundRecord, body: bytes) -> Contribution:
         digest = sha256(body)
@@ -196,70 +283,38 @@ class Member:
             signature=signing.sign(statement, record.held.keys),
         )
 
-    async def _answer(self, round_: Round) -> None:
-        record = await self._vault.find(round_.name)
-        if record is None or record.contribution is None:
-            return
-        answer = record.answer
-        if answer is None:
-            answer = await self._make_answer(round_, record, record.contribution)
-        await self._client.answer(
-            round_.name, share_sum=answer.share_sum, signature=answer.signature
-        )
-
-    async def _make_answer(
-        self, round_: Round, record: RoundRecord, contribution: Contribution
-    ) -> Answer:
-        roster = await self._verified_roster(round_, record)
-        shares = await self._client.download_shares(
-            round_.name,
-            size_bytes_max=len(roster.members) * making.sealed_bytes(roster),
-        )
-        await asyncio.to_thread(
-            verify_survivor_set,
-            shares.claim,
-            roster=roster,
-            survivors_min=record.survivors_min,
-            own=self.name,
-            own_sha256=contribution.sha256,
-            trust=self._credentials.trust,
-            now_s=self._clock.now_s(),
-        )
-        share_sum = await asyncio.to_thread(
-            making.sum_sealed_shares,
-            shares.body,
-            survivors=[survivor.member for survivor in shares.claim.survivors],
-            own=self.name,
-            keys=record.held.keys,
-            roster=roster,
-        )
-        statement = opening_statement(
-            round_.name, self.name, roster_hash=roster.hash, share_sum=share_sum
-        )
-        answer = Answer(share_sum, signing.sign(statement, record.held.keys))
-        return await self._vault.store_answer(round_.name, answer)
-
     async def _verified_roster(self, round_: Round, record: RoundRecord) -> Roster:
         """Return the roster; a hundred certificates take long, so once, in a thread.
 
         Raises RosterMismatch if this member contributed under another one.
         """
         if self._roster is None or not _same_roster(self._roster, round_):
-            self._roster = await asyncio.to_thread(
-                verify_roster,
-                round_,
-                own=self._own_entry(record, revealed=True),
-                floor=self._floor,
-                trust=self._credentials.trust,
-                now_s=self._clock.now_s(),
-            )
-        known = record.contribution
+            self._roster = await self._fetched_roster(round_, record)
+        known = record.contributed
         if known is not None and known.roster_hash != self._roster.hash:
             raise RosterMismatch(
                 "This member contributed to this round under another roster.",
                 metadata={"check": "roster_hash"},
             )
         return self._roster
+
+    async def _fetched_roster(self, round_: Round, record: RoundRecord) -> Roster:
+        members = round_.roster or await self._client.roster(
+            round_.name, known=self._cache.known
+        )
+        self._cache.keep(entry.announcement for entry in members)
+        verified = await asyncio.to_thread(
+            verify_roster,
+            replace(round_, roster=members),
+            own=self._own_entry(record, revealed=True),
+            floor=self._floor,
+            trust=self._credentials.trust,
+            now_s=self._clock.now_s(),
+            cache=self._cache,
+        )
+        announcements = [entry.announcement for entry in members]
+        await asyncio.to_thread(self._revoked.refuse, round_.name, announcements)
+        return verified
 
     def _own_entry(
         self, record: RoundRecord, *, revealed: bool = False
@@ -271,22 +326,16 @@ class Member:
             nonce=record.nonce if revealed else b"",
         )
 
-    def _require_bounds(self, round_: Round) -> None:
-        """Refuse a layout that what is recorded here cannot fill."""
-        if not set(round_.catalogue.latency_bounds_ms) <= set(
-            self._statistics.latency_bounds_ms
-        ):
-            raise FieldInvalid(
-                "This member does not record at the round's latency bounds.",
-                field="latency_bounds_ms",
-            )
-
 
 def _same_roster(verified: Roster, round_: Round) -> bool:
-    """Return whether `round_` shows, to the byte, the roster that was verified."""
+    """Return whether `round_` shows the roster that was verified.
+
+    Hash and beacon bind every member's keys, commitment and nonce; a roster that is
+    shown in full must be the same to the byte all the same.
+    """
     return (
         verified.round_name == round_.name
-        and verified.members == round_.roster
+        and (not round_.roster or verified.members == round_.roster)
         and verified.hash == round_.roster_hash
         and verified.beacon == round_.beacon
         and verified.layout == round_.catalogue.sha256

@@ -4,23 +4,27 @@ Decides which parts a membership has. Starts nothing: the daemon runs `participa
 and `follow` where it wants priors, as background work, and closes what was opened.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import grpc
 
-from federated_router.federation.contribution import NoiseSource, discrete_gaussian
 from federated_router.federation.credentials import Credentials
 from federated_router.federation.grpc_priors import GrpcPriors
 from federated_router.federation.grpc_rounds import GrpcRounds
 from federated_router.federation.member import Member
+from federated_router.federation.odometer import Odometer
 from federated_router.federation.participant import Participant
-from federated_router.federation.priors_follower import PriorsFollower
+from federated_router.federation.priors_follower import (
+    PriorsFollower,
+    Receive,
+    ignore,
+)
 from federated_router.federation.settings import MembershipSettings
 from federated_router.federation.statistics import Statistics
 from federated_router.federation.vault import Vault
 from federated_router.kit.clock import Clock
-from federated_router.priors.publication import Priors
+from federated_router.kit.revocation import Revocations
+from federated_router.privacy.noise import NoiseSource, discrete_gaussian
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +55,16 @@ async def open_membership(
     channel: grpc.aio.Channel,
     statistics: Statistics,
     clock: Clock,
-    receive: Callable[[Priors], None] = lambda _: None,
+    receive: Receive = ignore,
+    earlier_priors: int = 0,
     noise: NoiseSource = discrete_gaussian,
+    revocations: Revocations | None = None,
 ) -> Membership:
     """Open the vault and return the member around it.
 
-    `channel` leads to the coordinator; `receive` is handed each new revision.
+    `channel` leads to the coordinator; `receive` is handed each new revision,
+    after up to `earlier_priors` that came before the first;
+    `revocations` says whom a roster may not hold.
     """
     rounds = GrpcRounds(
         channel,
@@ -77,14 +85,26 @@ async def open_membership(
         floor=settings.floor,
         clock=clock,
         noise=noise,
+        odometer=Odometer(
+            vault.database,
+            limit=settings.budget.limit if settings.budget else None,
+            clock=clock,
+        ),
+        rounds_unfinished_max=settings.rounds_unfinished_max,
+        revocations=revocations,
     )
     return Membership(
         participant=Participant(
             steps=member, watcher=rounds, backoff=settings.backoff, clock=clock
         ),
         follower=PriorsFollower(
-            source=GrpcPriors(channel, silence_s_max=settings.silence_s_max),
+            source=GrpcPriors(
+                channel,
+                call_timeout_s=settings.call_timeout_s,
+                silence_s_max=settings.silence_s_max,
+            ),
             receive=receive,
+            earlier=earlier_priors,
             backoff=settings.backoff,
             clock=clock,
         ),

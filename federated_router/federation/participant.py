@@ -81,10 +81,23 @@ class Participant:
 
     async def run(self) -> None:
         """Watch and act until cancelled."""
-        await self._steps.recover()
+        await self._recover()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._watch(), name="rounds-watch")
             tasks.create_task(self._act(), name="rounds-act")
+
+    async def _recover(self) -> None:
+        """Recover before anything else; a vault that does not answer is asked again."""
+        failures = 0
+        while True:
+            try:
+                await self._steps.recover()
+            except _PASSING as error:
+                failures += 1
+                _log.warning("not recovered yet", reason=error.reason)
+                await self._pause(failures)
+            else:
+                return
 
     async def _watch(self) -> None:
         """Keep the newest round in sight; start over whenever the stream ends."""

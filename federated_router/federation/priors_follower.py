@@ -1,21 +1,29 @@
 """Follow published priors, and hand each revision on once.
 
-Decides that revisions only grow and that a broken stream resumes after the last one
-seen. Refuses to know the wire (`grpc_priors`) and what priors are used for.
+Decides that revisions only grow, that a broken stream resumes after the last one seen,
+and that a newcomer is given some earlier ones first. Refuses to know the wire
+(`grpc_priors`) and what priors are used for.
 """
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Protocol
 
 from federated_router.federation.backoff import Backoff
 from federated_router.federation.participant import random_jitter
 from federated_router.kit.clock import Clock
-from federated_router.kit.errors import FederationError
+from federated_router.kit.errors import FederationError, PriorsUnknown
 from federated_router.kit.log import get_logger
 from federated_router.priors.publication import Priors
 
 _log = get_logger(__name__)
+
+Receive = Callable[[Priors], Awaitable[None]]
+"""Takes a new revision; the next one waits until it has."""
+
+
+async def ignore(_: Priors) -> None:
+    """Take no notice of priors."""
 
 
 class PriorsSource(Protocol):
@@ -25,20 +33,29 @@ class PriorsSource(Protocol):
         """Yield priors newer than `after_revision`; None is a sign of life."""
         ...
 
+    async def get(self, revision: int) -> Priors:
+        """Return the priors of a revision; raise PriorsUnknown where there are none."""
+        ...
+
 
 class PriorsFollower:
-    """Hands new priors to `receive` until it is cancelled."""
+    """Hands new priors to `receive` until it is cancelled.
+
+    At first, up to `earlier` revisions before the newest are handed on, oldest first.
+    """
 
     def __init__(
         self,
         *,
         source: PriorsSource,
-        receive: Callable[[Priors], None],
+        receive: Receive,
         backoff: Backoff,
         clock: Clock,
+        earlier: int = 0,
         jitter: Callable[[], float] = random_jitter,
     ) -> None:
         self._source = source
+        self._earlier = earlier
         self._receive = receive
         self._backoff = backoff
         self._clock = clock
@@ -58,7 +75,7 @@ class PriorsFollower:
                 async with aclosing(self._source.watch(self._revision)) as stream:
                     async for priors in stream:
                         failures = 0
-                        self._take(priors)
+                        await self._take(priors)
             except FederationError as error:
                 if failures == 0:
                     _log.warning("priors not followed", reason=error.reason)
@@ -66,10 +83,24 @@ class PriorsFollower:
             delay_s = self._backoff.delay_s(failures, jitter=self._jitter())
             await self._clock.sleep(delay_s)
 
-    def _take(self, priors: Priors | None) -> None:
+    async def _take(self, priors: Priors | None) -> None:
         if priors is None or priors.revision <= self._revision:
             return
-        self._receive(priors)
+        if not self._revision:
+            await self._catch_up(priors.revision)
+        await self._hand_on(priors)
+
+    async def _catch_up(self, newest: int) -> None:
+        """Hand on what is there of the revisions before the newest."""
+        for revision in range(max(1, newest - self._earlier), newest):
+            try:
+                earlier = await self._source.get(revision)
+            except PriorsUnknown:
+                continue
+            await self._hand_on(earlier)
+
+    async def _hand_on(self, priors: Priors) -> None:
+        await self._receive(priors)
         self._revision = priors.revision
         _log.info(
             "priors received",

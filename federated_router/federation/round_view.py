@@ -4,7 +4,7 @@ Decides which facts a member acts on. Refuses to know the wire (`grpc_rounds`) a
 believe any of it: `verification` does that.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Protocol
@@ -12,20 +12,26 @@ from typing import Final, Protocol
 from federated_router.crypto.beacon import RosterEntry
 from federated_router.crypto.binding import KeyBinding
 from federated_router.crypto.transcript import MemberName, RosterHash
-from federated_router.federation.survivor_signature import SurvivorSet
+from federated_router.federation.noise_terms import NoiseTerms
+from federated_router.federation.statements import keys_sha256
+from federated_router.federation.survivor_signature import (
+    ContributorSet,
+    SurvivorSet,
+)
 from federated_router.priors.catalogue import Catalogue
 
 
 class RoundState(StrEnum):
     """Where a round stands.
 
-    JOINING -> REVEALING -> COLLECTING -> SUMMING -> OPENING -> VALIDATING, then
-    PUBLISHED or REJECTED; ABORTED from any of the first six.
+    JOINING -> REVEALING -> COLLECTING -> CHECKING -> SUMMING -> OPENING -> VALIDATING,
+    then PUBLISHED or REJECTED; ABORTED from any of the first seven.
     """
 
     JOINING = "joining"
     REVEALING = "revealing"
     COLLECTING = "collecting"
+    CHECKING = "checking"
     SUMMING = "summing"
     OPENING = "opening"
     VALIDATING = "validating"
@@ -51,6 +57,11 @@ class Announcement:
         """The name that the binding claims."""
         return self.binding.member
 
+    @property
+    def sha256(self) -> bytes:
+        """The digest under which it is known to who has seen it."""
+        return keys_sha256(self.binding, certificate_der=self.certificate_der)
+
 
 @dataclass(frozen=True, slots=True)
 class RosterMember:
@@ -72,18 +83,11 @@ class RosterMember:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NoiseTerms:
-    """The noise that the guaranteed honest shares sum to, and what it hides."""
-
-    scale: float
-    survivors_min: int
-    colluders_max: int
-    sensitivity_squared: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """What the coordinator says about a round; roster and beacon from COLLECTING on."""
+    """What the coordinator says about a round; roster and beacon from COLLECTING on.
+
+    A basic view has no roster: `RoundsClient.roster` fetches it once.
+    """
 
     name: str
     state: RoundState
@@ -117,9 +121,9 @@ class Contribution:
 
 @dataclass(frozen=True, slots=True)
 class SealedShares:
-    """What a holder downloads: one sealed share per survivor, in the set's order."""
+    """What a holder downloads: one sealed share per contributor, in the set's order."""
 
-    claim: SurvivorSet
+    claim: ContributorSet
     body: bytes = field(repr=False)
 
 
@@ -151,7 +155,23 @@ class RoundsClient(Protocol):
     async def download_shares(
         self, round_name: str, *, size_bytes_max: int
     ) -> SealedShares:
-        """Return the survivor set and the shares sealed to this member."""
+        """Return the contributor set and the shares sealed to this member."""
+        ...
+
+    async def roster(
+        self, round_name: str, *, known: Mapping[bytes, Announcement]
+    ) -> tuple[RosterMember, ...]:
+        """Return the final roster; keys of known digests do not travel."""
+        ...
+
+    async def check(
+        self, round_name: str, *, combinations: bytes, signature: bytes
+    ) -> None:
+        """Send the one check; the same bytes may be sent again."""
+        ...
+
+    async def survivors(self, round_name: str) -> SurvivorSet:
+        """Return the survivor set as the coordinator signed it."""
         ...
 
     async def answer(

@@ -24,13 +24,20 @@ class Fate(StrEnum):
 
 
 def fate_of(
-    round_: Round, *, member: MemberName, contributed: bool, answered: bool
+    round_: Round,
+    *,
+    member: MemberName,
+    contributed: bool,
+    answered: bool,
+    answered_own: bool = True,
 ) -> Fate:
     """Return the fate of `member`'s batch in a round that has ended.
 
     `contributed` tells whether a contribution may have left this member, `answered`
-    whether its help to open the sum may have. Raises RoundStateWrong for a round that
-    goes on.
+    whether its help to open the sum may have, and `answered_own` whether that sum had
+    its own contribution in it. One that is in no sum, because its dealing was
+    inconsistent or its cohort too small, is never opened. Raises RoundStateWrong for a
+    round that goes on.
     """
     if not round_.ended:
         raise RoundStateWrong("The round has not ended.")
@@ -42,6 +49,6 @@ def fate_of(
     opened = round_.state is not RoundState.ABORTED or (
         RoundState.OPENING in round_.history
     )
-    if answered or (opened and summed):
+    if (answered and (answered_own or summed)) or (opened and summed):
         return Fate.DISCARD
     return Fate.RESTORE

@@ -4,7 +4,10 @@ Decides the order: the vault forgets first, so that a crash in between loses a b
 never tells it twice. Refuses to know which fate is right (`settlement`).
 """
 
+import asyncio
+
 from federated_router.crypto.transcript import MemberName
+from federated_router.federation.odometer import Odometer
 from federated_router.federation.round_view import Round, RoundsClient
 from federated_router.federation.settlement import Fate, fate_of
 from federated_router.federation.statistics import Statistics
@@ -26,11 +29,13 @@ class Settling:
         client: RoundsClient,
         vault: Vault,
         statistics: Statistics,
+        odometer: Odometer | None = None,
     ) -> None:
         self._member = member
         self._client = client
         self._vault = vault
         self._statistics = statistics
+        self._odometer = odometer
 
     async def settle(self, round_: Round) -> None:
         """Settle a round that has ended, if this member joined it."""
@@ -44,13 +49,31 @@ class Settling:
             if record.round_name != current:
                 await self._settle_missed(record)
 
+    async def make_room(self, rounds_max: int, joining: str) -> None:
+        """Give up the oldest rounds beyond a limit, so that one more may be joined.
+
+        A coordinator that opens rounds and never ends them would fill the vault. What
+        never left this member may be told again; the rest may have been opened.
+        """
+        records = [
+            record
+            for record in await self._vault.unfinished()
+            if record.round_name != joining
+        ]
+        for record in records[: max(0, len(records) + 1 - rounds_max)]:
+            _log.warning("round given up", round=record.round_name)
+            await self._give_up(record)
+
+    async def _give_up(self, record: RoundRecord) -> None:
+        told = record.contributed is not None
+        await self._apply(Fate.DISCARD if told else Fate.RESTORE, record.round_name)
+
     async def _settle_missed(self, record: RoundRecord) -> None:
         try:
             round_ = await self._client.get(record.round_name)
         except RoundUnknown:
             # Nobody can tell whether its sum was opened.
-            await self._vault.end(record.round_name)
-            self._statistics.discard(record.round_name)
+            await self._give_up(record)
             return
         if round_.name != record.round_name:
             raise FieldInvalid("The answer is about another round.", field="name")
@@ -58,20 +81,15 @@ class Settling:
             await self._end(round_, record)
 
     async def _end(self, round_: Round, record: RoundRecord) -> None:
+        answer = record.answer
         fate = fate_of(
             round_,
             member=self._member,
-            contributed=record.contribution is not None,
-            answered=record.answer is not None,
+            contributed=record.contributed is not None,
+            answered=answer is not None,
+            answered_own=answer is not None and answer.own_summed,
         )
-        await self._vault.end(record.round_name)
-        match fate:
-            case Fate.CONFIRM:
-                self._statistics.confirm(record.round_name)
-            case Fate.RESTORE:
-                self._statistics.restore(record.round_name)
-            case Fate.DISCARD:
-                self._statistics.discard(record.round_name)
+        await self._apply(fate, record.round_name, noise_scale=round_.noise.scale)
         _log.info(
             "round settled",
             round=record.round_name,
@@ -79,3 +97,19 @@ class Settling:
             statistics=fate.value,
             cause=round_.end_cause,
         )
+
+    async def _apply(
+        self, fate: Fate, round_name: str, *, noise_scale: float | None = None
+    ) -> None:
+        await self._vault.end(round_name)
+        match fate:
+            case Fate.CONFIRM:
+                await asyncio.to_thread(
+                    self._statistics.confirm, round_name, noise_scale=noise_scale
+                )
+            case Fate.RESTORE:
+                self._statistics.restore(round_name)
+                if self._odometer is not None:
+                    await self._odometer.refund(round_name)
+            case Fate.DISCARD:
+                self._statistics.discard(round_name)

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from federated_router.crypto.binding import KeyBinding
 from federated_router.crypto.signing import MessageType, PublicKeys, Statement
 from federated_router.crypto.transcript import (
     DIGEST_BYTES,
@@ -25,10 +26,13 @@ ROSTER_OPEN = RosterHash(bytes(DIGEST_BYTES))
 
 
 @dataclass(frozen=True, slots=True)
-class Survivor:
-    """A member whose contribution is in the sum, and its own signature over it."""
+class Contributor:
+    """A member whose contribution was accepted, and its own signature over it.
 
-    member: MemberName
+    `number` is its place on the roster, from 1.
+    """
+
+    number: int
     sha256: bytes
     signature: bytes
 
@@ -80,6 +84,19 @@ def contribution_statement(
     )
 
 
+def check_statement(
+    round_name: str, member: MemberName, *, roster_hash: RosterHash, combinations: bytes
+) -> Statement:
+    """Return what a holder signs about its one check of what was dealt to it."""
+    return Statement.over(
+        MessageType.DEALING_CHECK,
+        combinations,
+        round_attempt=attempt_of(round_name),
+        roster_hash=roster_hash,
+        sender=member,
+    )
+
+
 def opening_statement(
     round_name: str, member: MemberName, *, roster_hash: RosterHash, share_sum: bytes
 ) -> Statement:
@@ -93,21 +110,59 @@ def opening_statement(
     )
 
 
-def survivors_message(
-    round_name: str, roster_hash: RosterHash, survivors: Sequence[Survivor]
+def contributors_message(
+    round_name: str, roster_hash: RosterHash, contributors: Sequence[Contributor]
 ) -> bytes:
     """Return what the coordinator signs with its certificate's key: one set, in order.
 
     The members' signatures are covered too, so that whoever is shown two sets can
-    prove it.
+    prove it. Its digest (`sha256`) is the set's.
     """
     rows = [
-        encode("survivor", survivor.member, survivor.sha256, survivor.signature)
-        for survivor in survivors
+        encode("contributor", entry.number, entry.sha256, entry.signature)
+        for entry in contributors
     ]
-    return encode_round("survivors", attempt_of(round_name), roster_hash, *rows)
+    return encode_round("contributors", attempt_of(round_name), roster_hash, *rows)
+
+
+def survivors_message(
+    round_name: str,
+    roster_hash: RosterHash,
+    *,
+    contributors_sha256: bytes,
+    survivors: Sequence[int],
+) -> bytes:
+    """Return what the coordinator signs about the sum: a part of one contributor set.
+
+    `survivors` are numbers on the roster, rising.
+    """
+    return encode_round(
+        "survivors",
+        attempt_of(round_name),
+        roster_hash,
+        contributors_sha256,
+        encode("numbers", *survivors),
+    )
+
+
+def keys_sha256(binding: KeyBinding, *, certificate_der: bytes) -> bytes:
+    """Return the digest by which a member's keys are known to who has seen them.
+
+    It covers the name, so that nobody's keys pass for another one's.
+    """
+    return hashlib.sha256(
+        encode(
+            "member-keys",
+            binding.member,
+            binding.keys.signing,
+            binding.keys.sealing,
+            binding.not_after_s,
+            binding.signature,
+            certificate_der,
+        )
+    ).digest()
 
 
 def sha256(body: bytes) -> bytes:
-    """Return the digest under which a contribution is known."""
+    """Return the digest under which a contribution, or a set, is known."""
     return hashlib.sha256(body).digest()

@@ -1,7 +1,7 @@
-"""The coordinator's signature under a survivor set.
+"""The coordinator's signatures under the contributor set and the survivor set.
 
 Decides that the certificate is one of this federation's coordinators and that its key
-signed exactly this set. Refuses to know what members check in the set itself
+signed exactly this set. Refuses to know what members check in the sets themselves
 (`verification`). ECDSA P-256 with SHA-256, as for key bindings.
 """
 
@@ -17,7 +17,12 @@ from federated_router.crypto.certificates import (
     verify_by_certificate,
 )
 from federated_router.crypto.transcript import RosterHash
-from federated_router.federation.statements import Survivor, survivors_message
+from federated_router.federation.statements import (
+    Contributor,
+    contributors_message,
+    sha256,
+    survivors_message,
+)
 from federated_router.kit.errors import NotIdentified, SignatureInvalid
 from federated_router.kit.identity import Role, identity_of
 
@@ -31,24 +36,76 @@ class Trust:
 
 
 @dataclass(frozen=True, slots=True)
-class SurvivorSet:
-    """What the coordinator says was summed, and its signature."""
+class ContributorSet:
+    """Whose contributions the coordinator says it accepted, and its signature."""
 
-    survivors: tuple[Survivor, ...]
+    contributors: tuple[Contributor, ...]
     signature: bytes
     certificate_der: bytes
+
+    def sha256(self, round_name: str, roster_hash: RosterHash) -> bytes:
+        """Return the digest by which a survivor set refers to this set."""
+        return sha256(contributors_message(round_name, roster_hash, self.contributors))
+
+
+@dataclass(frozen=True, slots=True)
+class SurvivorSet:
+    """Whose contributions the coordinator says it summed, by number, and its signature.
+
+    The signature names the contributor set, whose digest does not travel.
+    """
+
+    survivors: tuple[int, ...]
+    signature: bytes
+    certificate_der: bytes
+
+
+def sign_contributors(
+    round_name: str,
+    roster_hash: RosterHash,
+    contributors: Sequence[Contributor],
+    *,
+    certificate_key: ec.EllipticCurvePrivateKey,
+) -> bytes:
+    """Return the coordinator's signature; ECDSA, so it differs each time."""
+    message = contributors_message(round_name, roster_hash, contributors)
+    return certificate_key.sign(message, ec.ECDSA(SHA256()))
 
 
 def sign_survivors(
     round_name: str,
     roster_hash: RosterHash,
-    survivors: Sequence[Survivor],
+    survivors: Sequence[int],
     *,
+    contributors_sha256: bytes,
     certificate_key: ec.EllipticCurvePrivateKey,
 ) -> bytes:
     """Return the coordinator's signature; ECDSA, so it differs each time."""
-    message = survivors_message(round_name, roster_hash, survivors)
+    message = survivors_message(
+        round_name,
+        roster_hash,
+        contributors_sha256=contributors_sha256,
+        survivors=survivors,
+    )
     return certificate_key.sign(message, ec.ECDSA(SHA256()))
+
+
+def verify_contributors(
+    round_name: str,
+    roster_hash: RosterHash,
+    claim: ContributorSet,
+    *,
+    trust: Trust,
+    now_s: float,
+) -> None:
+    """Accept a contributor set that a coordinator of this federation signed.
+
+    Raises:
+        SignatureInvalid: another authority, role or trust domain, an expired
+            certificate, or a signature over anything else.
+    """
+    message = contributors_message(round_name, roster_hash, claim.contributors)
+    _verify(claim, message, "contributors", trust=trust, now_s=now_s)
 
 
 def verify_survivors(
@@ -56,33 +113,46 @@ def verify_survivors(
     roster_hash: RosterHash,
     claim: SurvivorSet,
     *,
+    contributors_sha256: bytes,
     trust: Trust,
     now_s: float,
 ) -> None:
-    """Accept a set that a coordinator of this federation signed.
+    """Accept a survivor set that a coordinator of this federation signed.
 
     Raises:
-        SignatureInvalid: another authority, role or trust domain, an expired
-            certificate, or a signature over anything else.
+        SignatureInvalid: as `verify_contributors`, or of another contributor set.
     """
+    message = survivors_message(
+        round_name,
+        roster_hash,
+        contributors_sha256=contributors_sha256,
+        survivors=claim.survivors,
+    )
+    _verify(claim, message, "survivors", trust=trust, now_s=now_s)
+
+
+def _verify(
+    claim: ContributorSet | SurvivorSet,
+    message: bytes,
+    kind: str,
+    *,
+    trust: Trust,
+    now_s: float,
+) -> None:
     try:
         certificate = verified_certificate(
             claim.certificate_der, authorities_pem=trust.authorities_pem, now_s=now_s
         )
         identity = identity_of(uris_of(certificate))
-        verify_by_certificate(
-            certificate,
-            claim.signature,
-            survivors_message(round_name, roster_hash, claim.survivors),
-        )
+        verify_by_certificate(certificate, claim.signature, message)
     except (SignatureInvalid, NotIdentified) as error:
-        raise _refusal(error.message) from error
+        raise _refusal(error.message, kind) from error
     if (
         identity.role is not Role.COORDINATOR
         or identity.trust_domain != trust.trust_domain
     ):
-        raise _refusal("The signer is not a coordinator of this federation.")
+        raise _refusal("The signer is not a coordinator of this federation.", kind)
 
 
-def _refusal(message: str) -> SignatureInvalid:
-    return SignatureInvalid(message, metadata={"message": "survivors"})
+def _refusal(message: str, kind: str) -> SignatureInvalid:
+    return SignatureInvalid(message, metadata={"message": kind})

@@ -10,7 +10,7 @@ loses its content. The file belongs to its owner alone (0600) and is not encrypt
 """
 
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 from sqlalchemy import URL, Connection, delete, insert, or_, select, update
 
@@ -22,13 +22,18 @@ from federated_router.federation.statistics import Batch
 from federated_router.federation.vault_rows import (
     KEYS,
     ROUNDS,
+    SMALL_COLUMNS,
     Answer,
+    Check,
     HeldKeys,
     RecordState,
     RoundRecord,
     held_keys,
+    promise_columns,
     round_record,
+    whole_record,
 )
+from federated_router.federation.verification import Promise
 from federated_router.kit.clock import Clock
 from federated_router.kit.database import Database
 from federated_router.kit.errors import (
@@ -37,6 +42,7 @@ from federated_router.kit.errors import (
     ShareConflict,
 )
 
+T = TypeVar("T")
 MIGRATIONS: Final = "federated_router.federation.migrations"
 
 ENDED_ROUNDS_MAX: Final = 10_000
@@ -56,6 +62,13 @@ _CONTENT: Final = (
     "body_signature",
     "share_sum",
     "answer_signature",
+    "contributors_min",
+    "cohort_size",
+    "cohort_survivors_min",
+    "contributors_sha256",
+    "combinations",
+    "check_signature",
+    "answered_own",
 )
 
 
@@ -94,6 +107,11 @@ class Vault:
             clock=clock,
         )
 
+    @property
+    def database(self) -> Database:
+        """The vault's file, for what lies beside the rounds."""
+        return self._database
+
     async def close(self) -> None:
         """Let the running transaction end, and close."""
         await self._database.close()
@@ -122,15 +140,26 @@ class Vault:
         return await self._database.write("join_round", work)
 
     async def find(self, round_name: str) -> RoundRecord | None:
-        """Return the record of a round that this member joined.
+        """Return the whole record of a round that this member joined.
 
         Raises RoundStateWrong for a round that ended for this member.
         """
-        async with self._database.read("find_round") as connection:
-            return await connection.run_sync(self._find, round_name)
+
+        def work(connection: Connection) -> RoundRecord | None:
+            return self._find(connection, round_name, whole=True)
+
+        return await self._database.look("find_round", work)
+
+    async def find_small(self, round_name: str) -> RoundRecord | None:
+        """Return the record of a round, without batch and contribution; as `find`."""
+
+        def work(connection: Connection) -> RoundRecord | None:
+            return self._find(connection, round_name)
+
+        return await self._database.look("find_small_round", work)
 
     async def unfinished(self) -> tuple[RoundRecord, ...]:
-        """Return the records of all rounds that have not ended, oldest first."""
+        """Return the small records of all rounds that have not ended, oldest first."""
 
         def work(connection: Connection) -> tuple[RoundRecord, ...]:
             names = connection.scalars(
@@ -140,11 +169,24 @@ class Vault:
             ).all()
             return tuple(self._require(connection, name) for name in names)
 
-        async with self._database.read("unfinished_rounds") as connection:
-            return await connection.run_sync(work)
+        return await self._database.look("unfinished_rounds", work)
+
+    async def batches(self) -> tuple[tuple[str, Batch], ...]:
+        """Return round and batch of what was frozen and has not ended, oldest first."""
+
+        def work(connection: Connection) -> tuple[tuple[str, Batch], ...]:
+            found = connection.execute(
+                select(ROUNDS.c.round_name, ROUNDS.c.batch)
+                .where(ROUNDS.c.state != RecordState.ENDED)
+                .where(ROUNDS.c.batch.is_not(None))
+                .order_by(ROUNDS.c.number)
+            )
+            return tuple((name, Batch.from_bytes(batch)) for name, batch in found)
+
+        return await self._database.look("batches", work)
 
     async def store_contribution(
-        self, contribution: Contribution, *, batch: Batch, survivors_min: int
+        self, contribution: Contribution, *, batch: Batch, promise: Promise
     ) -> Contribution:
         """Write a contribution before it is sent; return the one that stands.
 
@@ -152,35 +194,69 @@ class Vault:
         """
 
         def work(connection: Connection) -> Contribution:
-            known = self._require(connection, contribution.round_name).contribution
-            if known is None:
+            contributed = self._require(connection, contribution.round_name).contributed
+            if contributed is None:
                 self._write(
                     connection,
                     contribution.round_name,
                     state=RecordState.CONTRIBUTED,
                     roster_hash=contribution.roster_hash,
-                    survivors_min=survivors_min,
+                    **promise_columns(promise),
                     batch=batch.to_bytes(),
                     body=contribution.body,
                     body_sha256=contribution.sha256,
                     body_signature=contribution.signature,
                 )
                 return contribution
-            if known.roster_hash != contribution.roster_hash:
+            if contributed.roster_hash != contribution.roster_hash:
                 raise RosterMismatch(
                     "This member contributed to this round under another roster.",
                     metadata={"check": "roster_hash"},
                 )
-            return known
+            known = self._find(connection, contribution.round_name, whole=True)
+            return (known and known.contribution) or contribution
 
         return await self._database.write("store_contribution", work)
+
+    async def store_check(self, round_name: str, check: Check) -> Check:
+        """Write the one check before it is sent; return it.
+
+        Raises:
+            ShareConflict: a check of another contributor set, or another check of this
+                one, stands. It stays, and this one must not leave.
+            RoundStateWrong: this member did not contribute.
+        """
+
+        def work(connection: Connection) -> Check:
+            known = self._require(connection, round_name)
+            if known.check is not None:
+                if (
+                    known.check.combinations != check.combinations
+                    or known.check.contributors_sha256 != check.contributors_sha256
+                ):
+                    raise ShareConflict(
+                        "This member has checked this round differently."
+                    )
+                return known.check
+            if known.contributed is None:
+                raise RoundStateWrong("Who did not contribute does not check.")
+            self._write(
+                connection,
+                round_name,
+                contributors_sha256=check.contributors_sha256,
+                combinations=check.combinations,
+                check_signature=check.signature,
+            )
+            return check
+
+        return await self._database.write("store_check", work)
 
     async def store_answer(self, round_name: str, answer: Answer) -> Answer:
         """Write the one answer before it is sent; return it.
 
         Raises:
             ShareConflict: another answer stands. It stays, and this one must not leave.
-            RoundStateWrong: this member did not contribute.
+            RoundStateWrong: this member did not check what was dealt to it.
         """
 
         def work(connection: Connection) -> Answer:
@@ -191,14 +267,15 @@ class Vault:
                         "This member has answered this round differently."
                     )
                 return known.answer
-            if known.contribution is None:
-                raise RoundStateWrong("Who did not contribute does not answer.")
+            if known.check is None:
+                raise RoundStateWrong("Who did not check its shares does not answer.")
             self._write(
                 connection,
                 round_name,
                 state=RecordState.ANSWERED,
                 share_sum=answer.share_sum,
                 answer_signature=answer.signature,
+                answered_own=int(answer.own_summed),
             )
             return answer
 
@@ -249,9 +326,12 @@ class Vault:
         ).scalar_one()
         return HeldKeys(number, keys, announcement)
 
-    def _find(self, connection: Connection, round_name: str) -> RoundRecord | None:
+    def _find(
+        self, connection: Connection, round_name: str, *, whole: bool = False
+    ) -> RoundRecord | None:
+        columns = ROUNDS.columns if whole else SMALL_COLUMNS
         row = connection.execute(
-            select(ROUNDS).where(ROUNDS.c.round_name == round_name)
+            select(*columns).where(ROUNDS.c.round_name == round_name)
         ).first()
         if row is None:
             return None
@@ -260,7 +340,8 @@ class Vault:
         keys = connection.execute(
             select(KEYS).where(KEYS.c.number == row.keys_number)
         ).one()
-        return round_record(row, held_keys(keys, member=self._credentials.member))
+        held = held_keys(keys, member=self._credentials.member)
+        return whole_record(row, held) if whole else round_record(row, held)
 
     def _require(self, connection: Connection, round_name: str) -> RoundRecord:
         record = self._find(connection, round_name)

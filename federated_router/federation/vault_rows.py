@@ -4,7 +4,7 @@ Decides how a record is laid out in a row. Refuses to know when rows are written
 (`vault`).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 
 from sqlalchemy import (
@@ -23,6 +23,7 @@ from federated_router.crypto.signing import MemberKeys
 from federated_router.crypto.transcript import MemberName, RosterHash
 from federated_router.federation.round_view import Announcement, Contribution
 from federated_router.federation.statistics import Batch
+from federated_router.federation.verification import Promise
 
 _METADATA = MetaData()
 
@@ -52,7 +53,20 @@ ROUNDS = Table(
     Column("body_signature", LargeBinary),
     Column("share_sum", LargeBinary),
     Column("answer_signature", LargeBinary),
+    Column("contributors_min", Integer),
+    Column("cohort_size", Integer),
+    Column("cohort_survivors_min", Integer),
+    Column("contributors_sha256", LargeBinary),
+    Column("combinations", LargeBinary),
+    Column("check_signature", LargeBinary),
+    Column("answered_own", Integer),
 )
+
+
+SMALL_COLUMNS = tuple(
+    column for column in ROUNDS.columns if column.name not in {"batch", "body"}
+)
+"""All of a round but what takes tens of kilobytes."""
 
 
 class RecordState(StrEnum):
@@ -74,28 +88,56 @@ class HeldKeys:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """The one check of what was dealt, as it was and will be sent.
+
+    `contributors_sha256` is the digest of the only contributor set that this member
+    helps to sum.
+    """
+
+    contributors_sha256: bytes
+    combinations: bytes = field(repr=False)
+    signature: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """The one answer to a round, as it was and will be sent."""
+    """The one answer to a round, as it was and will be sent.
+
+    `own_summed` tells whether this member's own contribution is in the sum that the
+    answer helps to open.
+    """
 
     share_sum: bytes = field(repr=False)
     signature: bytes = field(repr=False)
+    own_summed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Contributed:
+    """What a contribution was bound to; its bytes are read only to be sent."""
+
+    roster_hash: RosterHash
+    sha256: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundRecord:
     """What this member said in a round that has not ended.
 
-    `survivors_min` is the least number of contributions that the sum must have, by
-    the terms under which this member contributed; 0 until it did.
+    `contributed` and `promise`, the terms under which this member contributed, are None
+    until it did. `batch` and `contribution` are large, and in whole records alone.
     """
 
     round_name: str
     state: RecordState
     held: HeldKeys
     nonce: bytes = field(repr=False)
+    contributed: Contributed | None = None
     batch: Batch | None = None
     contribution: Contribution | None = None
-    survivors_min: int = 0
+    promise: Promise | None = None
+    check: Check | None = None
     answer: Answer | None = None
 
 
@@ -107,18 +149,47 @@ def held_keys(row: Row[tuple[object, ...]], *, member: MemberName) -> HeldKeys:
 
 
 def round_record(row: Row[tuple[object, ...]], held: HeldKeys) -> RoundRecord:
-    """Return the record in a row of ROUNDS that has not ended."""
+    """Return the record in a row of SMALL_COLUMNS that has not ended."""
+    contributed = row.body_sha256 is not None
     return RoundRecord(
         round_name=row.round_name,
         state=RecordState(row.state),
         held=held,
         nonce=row.nonce,
-        batch=None if row.batch is None else Batch.from_bytes(row.batch),
-        contribution=None if row.body is None else _contribution(row),
-        survivors_min=row.survivors_min or 0,
+        contributed=Contributed(RosterHash(row.roster_hash), row.body_sha256)
+        if contributed
+        else None,
+        promise=_promise(row) if contributed else None,
+        check=None
+        if row.combinations is None
+        else Check(row.contributors_sha256, row.combinations, row.check_signature),
         answer=None
         if row.share_sum is None
-        else Answer(row.share_sum, row.answer_signature),
+        else Answer(row.share_sum, row.answer_signature, row.answered_own != 0),
+    )
+
+
+def whole_record(row: Row[tuple[object, ...]], held: HeldKeys) -> RoundRecord:
+    """Return the record in a row of ROUNDS that has not ended, its bytes included."""
+    return replace(
+        round_record(row, held),
+        batch=None if row.batch is None else Batch.from_bytes(row.batch),
+        contribution=None if row.body is None else _contribution(row),
+    )
+
+
+def promise_columns(promise: Promise) -> dict[str, int]:
+    """Return the columns that hold the terms of a contribution."""
+    return asdict(promise)
+
+
+def _promise(row: Row[tuple[object, ...]]) -> Promise:
+    # Contributions of before cohorts are of one cohort.
+    return Promise(
+        contributors_min=row.contributors_min or row.survivors_min,
+        survivors_min=row.survivors_min,
+        cohort_size=row.cohort_size or 0,
+        cohort_survivors_min=row.cohort_survivors_min or 0,
     )
 
 

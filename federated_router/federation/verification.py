@@ -1,10 +1,10 @@
 """What a member checks before each step; the coordinator's word alone is not enough.
 
 Decides when a member goes on: terms that protect it, a roster of certified members
-with itself unchanged among them, a beacon that follows from everyone's nonce, and a
-survivor set that is large enough, signed by all and has its own contribution in it.
-Refuses to know how messages arrive and what happens after a refusal. Pure: the time
-is an argument. Every refusal names the first thing that is wrong.
+with itself unchanged among them, and a beacon that follows from everyone's nonce; what
+is summed is judged in `set_verification`. Refuses to know how messages arrive and what
+happens after a refusal. Pure: the time is an argument. Every refusal names the first
+thing that is wrong.
 """
 
 import hmac
@@ -12,27 +12,17 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from typing import Final
 
-from federated_router.crypto import beacon, signing
-from federated_router.crypto.binding import verify_binding
+from federated_router.crypto import beacon
 from federated_router.crypto.packed_shamir import Thresholds
-from federated_router.crypto.quantise import SlotScale, refuse_overflow
 from federated_router.crypto.signing import PublicKeys
 from federated_router.crypto.transcript import MemberName, RosterHash
-from federated_router.federation.round_view import (
-    NoiseTerms,
-    RosterMember,
-    Round,
-)
-from federated_router.federation.statements import (
-    attempt_of,
-    contribution_statement,
-)
-from federated_router.federation.survivor_signature import (
-    SurvivorSet,
-    Trust,
-    verify_survivors,
-)
+from federated_router.federation.noise_terms import NoiseTerms
+from federated_router.federation.roster_cache import RosterCache
+from federated_router.federation.round_view import RosterMember, Round
+from federated_router.federation.statements import attempt_of
+from federated_router.federation.survivor_signature import Trust
 from federated_router.kit.errors import (
     NotNow,
     NotOnRoster,
@@ -42,8 +32,11 @@ from federated_router.kit.errors import (
 )
 from federated_router.kit.identity import Role
 from federated_router.kit.names import resource_id
-from federated_router.priors.catalogue import SENSITIVITY_SQUARED
-from federated_router.privacy.noise import share_sigma
+from federated_router.priors.headroom import refuse_overflow
+from federated_router.privacy.cohorts import cohort_colluders_floor, cohort_sizes
+
+COHORT_FAILURE_PROBABILITY: Final = 1e-9
+"""Adds to the delta of every round with cohorts, unless a member sets another one."""
 
 MEMBER_ROLES = frozenset({Role.NODE.value, Role.ROUTER.value})
 
@@ -54,19 +47,37 @@ class Floor:
 
     `noise_scale_min` is a standard deviation in counts; `participation_min` a share of
     those who joined; `members_min` the smallest roster; `colluders_min` how many
-    colluders the noise must allow for at least, None for a third of the roster.
+    colluders the noise must allow for at least, None for a third of the roster. Where
+    cohorts are drawn, `cohort_failure_probability` is how likely any of them may hold
+    more colluders than its noise allows for.
     """
 
     noise_scale_min: float
     participation_min: float
     members_min: int
     colluders_min: int | None = None
+    cohort_failure_probability: float = COHORT_FAILURE_PROBABILITY
 
     def colluders(self, members: int) -> int:
         """Return how many colluders the noise of such a roster must allow for."""
         if self.colluders_min is not None:
             return self.colluders_min
         return (members - 1) // 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """The terms under which a member contributed, and helps to open what it is in.
+
+    The fewest contributors and survivors of the round, and how its cohorts are drawn:
+    none with survivors has fewer than `cohort_survivors_min`. `cohort_size` 0 is one
+    cohort.
+    """
+
+    contributors_min: int
+    survivors_min: int
+    cohort_size: int = 0
+    cohort_survivors_min: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +91,30 @@ class Roster:
     thresholds: Thresholds
     layout: bytes
 
+    def member_of(self, number: int) -> MemberName:
+        """Return the name of a holder; raise NotOnRoster for another number."""
+        if not 1 <= number <= len(self.members):
+            raise NotOnRoster(
+                f"The roster of this round has no number {number}.",
+                metadata={"number": str(number)},
+            )
+        return self.members[number - 1].member
+
+    def number_of(self, member: MemberName) -> int:
+        """Return a holder's number; raise NotOnRoster for anybody else."""
+        for number, entry in enumerate(self.members, start=1):
+            if entry.member == member:
+                return number
+        raise NotOnRoster(f"{member} is not on the roster of this round.")
+
+    def keys_at(self, number: int) -> PublicKeys:
+        """Return the keys of a holder; raise NotOnRoster for another number."""
+        self.member_of(number)
+        return self.members[number - 1].announcement.binding.keys
+
     def keys_of(self, member: MemberName) -> PublicKeys:
         """Return a member's keys; raise NotOnRoster for anybody else."""
-        for entry in self.members:
-            if entry.member == member:
-                return entry.announcement.binding.keys
-        raise NotOnRoster(f"{member} is not on the roster of this round.")
+        return self.keys_at(self.number_of(member))
 
 
 def verify_offer(round_: Round, floor: Floor) -> None:
@@ -104,30 +133,55 @@ def verify_terms(round_: Round, floor: Floor, *, members: int) -> float:
 
     Raises:
         NotNow: weaker terms than the floor.
+        FieldInvalid: terms under which no honest share of noise is certain.
         HeadroomExceeded: a sum that could wrap around.
     """
     _verify_strength(round_, floor)
-    if round_.noise.colluders_max < floor.colluders(members):
-        raise _weak("the noise allows for too few colluders", "colluders_max")
-    if round_.noise.survivors_min > members:
+    terms = round_.noise
+    if terms.survivors_min > members:
         raise _weak("it counts on more noise shares than members", "survivors_min")
-    sigma = share_sigma(
-        sigma_total=round_.noise.scale,
-        survivors_min=round_.noise.survivors_min,
-        colluders_max=round_.noise.colluders_max,
-    )
+    if terms.cohort_size:
+        summed = _verify_cohorts(terms, floor, members=members)
+    else:
+        summed = members
+        if terms.colluders_max < floor.colluders(members):
+            raise _weak("the noise allows for too few colluders", "colluders_max")
+    sigma = terms.share_sigma
     refuse_overflow(
-        [SlotScale(0.0, float(round_.catalogue.slot_max), 1.0)],
-        members=members,
-        noise_sigma_steps=sigma * math.sqrt(members),
+        round_.catalogue, members=summed, noise_sigma=sigma * math.sqrt(summed)
     )
     return sigma
 
 
+def _verify_cohorts(terms: NoiseTerms, floor: Floor, *, members: int) -> int:
+    """Return the size of the largest cohort, once its noise allows for colluders."""
+    if not 1 <= terms.cohort_survivors_min <= terms.cohort_size <= members:
+        raise _weak("its cohorts cannot have so many survivors", "cohort_size")
+    colluders = cohort_colluders_floor(
+        roster=members,
+        corrupt=floor.colluders(members),
+        cohort=terms.cohort_size,
+        survivors_min=terms.cohort_survivors_min,
+        failure_probability=floor.cohort_failure_probability,
+    )
+    if terms.cohort_colluders_max < colluders:
+        raise _weak("its cohorts allow for too few colluders", "cohort_colluders_max")
+    largest, *_ = cohort_sizes(members, terms.cohort_size)
+    return largest
+
+
 def verify_roster(
-    round_: Round, *, own: RosterMember, floor: Floor, trust: Trust, now_s: float
+    round_: Round,
+    *,
+    own: RosterMember,
+    floor: Floor,
+    trust: Trust,
+    now_s: float,
+    cache: RosterCache | None = None,
 ) -> Roster:
     """Return the roster, once every part of it was recomputed or verified.
+
+    Bindings that `cache` knows as verified are not verified again.
 
     Raises:
         RosterTooSmall: fewer members than the floor.
@@ -138,25 +192,27 @@ def verify_roster(
     """
     _verify_size_and_order(round_.roster, floor)
     if own not in round_.roster:
-        raise _mismatch("it does not hold this member as it joined", "own_entry")
+        raise mismatch("it does not hold this member as it joined", "own_entry")
+    bindings = RosterCache() if cache is None else cache
     for entry in round_.roster:
-        _verify_member(entry, trust=trust, now_s=now_s)
+        _verify_role(entry)
+        bindings.verify(entry.announcement, trust=trust, now_s=now_s)
     attempt = attempt_of(round_.name)
     entries = [entry.entry for entry in round_.roster]
     layout = round_.catalogue.sha256
     roster_hash = beacon.roster_hash(attempt, entries, layout=layout)
     if not hmac.compare_digest(roster_hash, round_.roster_hash):
-        raise _mismatch("its hash does not follow from it", "roster_hash")
+        raise mismatch("its hash does not follow from it", "roster_hash")
     nonces = {entry.member: entry.nonce for entry in round_.roster}
     expected = beacon.beacon(attempt, entries, nonces, layout=layout)
     if not hmac.compare_digest(expected, round_.beacon):
-        raise _mismatch("the beacon does not follow from its nonces", "beacon")
+        raise mismatch("the beacon does not follow from its nonces", "beacon")
     thresholds = Thresholds.for_roster(len(entries))
     return Roster(round_.name, round_.roster, roster_hash, expected, thresholds, layout)
 
 
-def survivors_least(round_: Round, roster: Roster, floor: Floor) -> int:
-    """Return how many contributions a sum must have before this member helps open it.
+def promised(round_: Round, roster: Roster, floor: Floor) -> Promise:
+    """Return what this member holds the coordinator to once it has contributed.
 
     The promised noise, the promised and the demanded participation, and the number
     of holders that open: each is a lower bound.
@@ -167,55 +223,21 @@ def survivors_least(round_: Round, roster: Roster, floor: Floor) -> int:
     participation = Fraction(
         repr(max(round_.participation_min, floor.participation_min))
     )
-    return max(
-        round_.noise.survivors_min,
-        math.ceil(participation * joined),
-        roster.thresholds.reconstruct,
+    noise = round_.noise
+    survivors = max(noise.survivors_min, roster.thresholds.reconstruct)
+    return Promise(
+        contributors_min=max(survivors, math.ceil(participation * joined)),
+        survivors_min=survivors,
+        cohort_size=noise.cohort_size,
+        cohort_survivors_min=noise.cohort_survivors_min,
     )
-
-
-def verify_survivor_set(
-    claim: SurvivorSet,
-    *,
-    roster: Roster,
-    survivors_min: int,
-    own: MemberName,
-    own_sha256: bytes,
-    trust: Trust,
-    now_s: float,
-) -> None:
-    """Accept the set whose sum this member may help to open.
-
-    Raises:
-        SignatureInvalid: not signed by a coordinator, or a contribution that its
-            member did not sign.
-        RosterTooSmall: fewer survivors than `survivors_min`.
-        RosterMismatch: a repeated survivor, or this member's contribution missing.
-        NotOnRoster: a survivor of another round.
-    """
-    verify_survivors(roster.round_name, roster.hash, claim, trust=trust, now_s=now_s)
-    names = [survivor.member for survivor in claim.survivors]
-    if len(set(names)) != len(names):
-        raise _mismatch("a survivor is counted twice", "survivors")
-    _require_members(len(names), survivors_min)
-    digests = {survivor.member: survivor.sha256 for survivor in claim.survivors}
-    if not hmac.compare_digest(digests.get(own, b""), own_sha256):
-        raise _mismatch("this member's contribution is not in the sum", "survivors")
-    for survivor in claim.survivors:
-        statement = contribution_statement(
-            roster.round_name,
-            survivor.member,
-            roster_hash=roster.hash,
-            body_sha256=survivor.sha256,
-        )
-        signing.verify(statement, survivor.signature, roster.keys_of(survivor.member))
 
 
 def _verify_strength(round_: Round, floor: Floor) -> None:
     terms = round_.noise
     if not _strong(terms, floor):
         raise _weak("there is less noise than this member demands", "scale")
-    if terms.sensitivity_squared != SENSITIVITY_SQUARED:
+    if terms.sensitivity_squared != round_.catalogue.sensitivity_squared:
         raise _weak("its noise is measured against another layout", "sensitivity")
     if not floor.participation_min <= round_.participation_min <= 1:
         raise _weak("too small a part of the members may be summed", "participation")
@@ -226,29 +248,23 @@ def _strong(terms: NoiseTerms, floor: Floor) -> bool:
 
 
 def _verify_size_and_order(roster: tuple[RosterMember, ...], floor: Floor) -> None:
-    _require_members(len(roster), floor.members_min)
+    require_members(len(roster), floor.members_min)
     rising = all(low.member < high.member for low, high in pairwise(roster))
     if not rising:
-        raise _mismatch("its members do not stand in the order of names", "order")
+        raise mismatch("its members do not stand in the order of names", "order")
 
 
-def _verify_member(entry: RosterMember, *, trust: Trust, now_s: float) -> None:
+def _verify_role(entry: RosterMember) -> None:
     role = entry.member.partition("/")[0]
     if role not in MEMBER_ROLES:
         raise SignatureInvalid(
             f"{entry.member} has no role that takes part in rounds.",
             metadata={"member": entry.member},
         )
-    verify_binding(
-        entry.announcement.binding,
-        certificate_der=entry.announcement.certificate_der,
-        authorities_pem=trust.authorities_pem,
-        trust_domain=trust.trust_domain,
-        now_s=now_s,
-    )
 
 
-def _require_members(members: int, members_min: int) -> None:
+def require_members(members: int, members_min: int) -> None:
+    """Refuse fewer members than that with RosterTooSmall."""
     if members < members_min:
         raise RosterTooSmall(
             f"This member takes part with {members_min} members and more.",
@@ -256,7 +272,8 @@ def _require_members(members: int, members_min: int) -> None:
         )
 
 
-def _mismatch(what: str, check: str) -> RosterMismatch:
+def mismatch(what: str, check: str) -> RosterMismatch:
+    """Return the refusal of a roster, or of a set of its members."""
     return RosterMismatch(
         f"The roster of this round is refused: {what}.", metadata={"check": check}
     )

@@ -4,24 +4,28 @@ Decides that a message which cannot mean anything is refused as such. Refuses to
 calls and streams (`grpc_rounds`, `grpc_priors`).
 """
 
-from google.protobuf.timestamp_pb2 import Timestamp
+from collections.abc import Mapping
 
-from federated_router.api.v1 import aggregation_pb2, priors_pb2
+from federated_router.api.v1 import aggregation_pb2
+from federated_router.crypto import beacon
 from federated_router.crypto.binding import KeyBinding
+from federated_router.crypto.packed_shamir import ROSTER_SIZE_MAX
 from federated_router.crypto.signing import PublicKeys
 from federated_router.crypto.transcript import MemberName, RosterHash
+from federated_router.federation.noise_terms import NoiseTerms
+from federated_router.federation.priors_wire import catalogue_from_message
 from federated_router.federation.round_view import (
     Announcement,
-    NoiseTerms,
     RosterMember,
     Round,
     RoundState,
 )
-from federated_router.federation.statements import Survivor
-from federated_router.federation.survivor_signature import SurvivorSet
+from federated_router.federation.statements import Contributor, attempt_of
+from federated_router.federation.survivor_signature import (
+    ContributorSet,
+    SurvivorSet,
+)
 from federated_router.kit.errors import FieldInvalid
-from federated_router.priors.catalogue import Catalogue, Cell, CellCounts
-from federated_router.priors.publication import Priors
 
 _STATE_PREFIX = "STATE_"
 
@@ -37,6 +41,9 @@ def round_from_message(message: aggregation_pb2.Round) -> Round:
             survivors_min=message.noise.survivors_min,
             colluders_max=message.noise.colluders_max,
             sensitivity_squared=message.noise.sensitivity_squared,
+            cohort_size=message.noise.cohort_size,
+            cohort_survivors_min=message.noise.cohort_survivors_min,
+            cohort_colluders_max=message.noise.cohort_colluders_max,
         ),
         participation_min=message.participation_min,
         joined_count=message.joined_count,
@@ -72,53 +79,70 @@ def keys_from_message(member: str, message: aggregation_pb2.MemberKeys) -> Annou
     return Announcement(binding, message.certificate_der)
 
 
-def survivor_set_from_message(message: aggregation_pb2.SharesHeader) -> SurvivorSet:
-    """Return the set that the coordinator signed."""
-    return SurvivorSet(
-        survivors=tuple(
-            Survivor(MemberName(entry.member), entry.sha256, entry.signature)
-            for entry in message.survivors
+def contributor_set_from_message(
+    message: aggregation_pb2.SharesHeader,
+) -> ContributorSet:
+    """Return the contributors as the coordinator signed them."""
+    return ContributorSet(
+        contributors=tuple(
+            Contributor(entry.number, entry.sha256, entry.signature)
+            for entry in message.contributors
         ),
         signature=message.coordinator_signature,
         certificate_der=message.coordinator_certificate_der,
     )
 
 
-def catalogue_from_message(message: priors_pb2.Catalogue) -> Catalogue:
-    """Return the layout; raise FieldInvalid for one that does not mean one thing."""
-    return Catalogue(
-        version=message.version,
-        models=tuple(message.models),
-        regions=tuple(message.regions),
-        latency_bounds_ms=tuple(message.latency_bounds_ms),
-        slot_max=message.slot_max,
+def survivor_set_from_message(
+    message: aggregation_pb2.GetSurvivorSetResponse,
+) -> SurvivorSet:
+    """Return the survivors as the coordinator signed them."""
+    return SurvivorSet(
+        survivors=tuple(message.survivors),
+        signature=message.coordinator_signature,
+        certificate_der=message.coordinator_certificate_der,
     )
 
 
-def priors_from_message(message: priors_pb2.Priors) -> Priors:
-    """Return published priors; raise FieldInvalid for counts over other buckets."""
-    catalogue = catalogue_from_message(message.catalogue)
-    performance = {
-        Cell(entry.model, entry.region): CellCounts(
-            tuple(entry.latency_counts), entry.failures
-        )
-        for entry in message.performance
-    }
-    buckets = len(catalogue.latency_bounds_ms) + 1
-    if any(len(counts.latency_counts) != buckets for counts in performance.values()):
+def roster_from_message(
+    message: aggregation_pb2.GetRosterResponse,
+    *,
+    round_name: str,
+    known: Mapping[bytes, Announcement],
+) -> tuple[RosterMember, ...]:
+    """Return a roster, its keys taken from `known` where they did not travel.
+
+    Raises FieldInvalid for more members than any round has, a nonce of another length,
+    or keys that neither travelled nor are known under this name.
+    """
+    if len(message.members) > ROSTER_SIZE_MAX:
         raise FieldInvalid(
-            "A cell of the priors does not have the catalogue's buckets.",
-            field="performance",
+            f"A roster has at most {ROSTER_SIZE_MAX} members.", field="members"
         )
-    return Priors(
-        revision=message.revision,
-        round_name=message.round,
-        create_time_s=_seconds(message.create_time),
-        catalogue=catalogue,
-        members=message.members,
-        noise_standard_deviation=message.noise_standard_deviation,
-        performance=performance,
+    attempt = attempt_of(round_name)
+    return tuple(
+        RosterMember(
+            announcement=_announced(entry, known),
+            commitment=beacon.commit(
+                attempt, MemberName(entry.member), entry.beacon_nonce
+            ),
+            nonce=entry.beacon_nonce,
+        )
+        for entry in message.members
     )
+
+
+def _announced(
+    entry: aggregation_pb2.RosterMember, known: Mapping[bytes, Announcement]
+) -> Announcement:
+    if entry.HasField("keys"):
+        return keys_from_message(entry.member, entry.keys)
+    found = known.get(entry.keys_sha256)
+    if found is None or found.member != entry.member:
+        raise FieldInvalid(
+            "The roster refers to keys that this member has not seen.", field="keys"
+        )
+    return found
 
 
 def _roster_member(message: aggregation_pb2.RosterEntry) -> RosterMember:
@@ -127,15 +151,6 @@ def _roster_member(message: aggregation_pb2.RosterEntry) -> RosterMember:
         commitment=message.beacon_commitment,
         nonce=message.beacon_nonce,
     )
-
-
-def _seconds(moment: Timestamp) -> float:
-    try:
-        return moment.ToNanoseconds() / 1e9
-    except ValueError as error:
-        raise FieldInvalid(
-            "The priors were not made at any time.", field="create_time"
-        ) from error
 
 
 def _state(value: int) -> RoundState:

@@ -9,14 +9,18 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 
 from federated_router.federation.credentials import Credentials
+from federated_router.federation.grpc_members import GrpcMembers
 from federated_router.federation.membership import Membership, open_membership
+from federated_router.federation.priors_follower import Receive, ignore
+from federated_router.federation.renewal import CertificateRenewal
+from federated_router.federation.revocation_follower import RevocationFollower
 from federated_router.federation.settings import MembershipSettings
 from federated_router.federation.statistics import Statistics
 from federated_router.kit.clock import Clock
 from federated_router.kit.config import TlsSettings
 from federated_router.kit.grpc_client import Channels
 from federated_router.kit.identity import Identity, Role
-from federated_router.priors.publication import Priors
+from federated_router.kit.revocation import Revocations
 
 Work = Callable[[], Awaitable[None]]
 
@@ -36,15 +40,20 @@ async def membership_limb(
     tls: TlsSettings,
     statistics: Statistics,
     clock: Clock,
-    receive: Callable[[Priors], None] | None = None,
+    receive: Receive | None = None,
+    earlier_priors: int = 0,
+    revocations: Revocations | None = None,
 ) -> Limb:
     """Return the limb of a member; an empty one for a daemon outside any federation.
 
-    `receive` is handed each new revision of the priors; None follows none.
+    `receive` is handed each new revision of the priors, after up to `earlier_priors`
+    that came before the first; None follows none.
+    `revocations` is the list that the daemon's server checks its callers against; the
+    coordinator's newer ones are offered to it.
     """
     if settings is None:
         return Limb()
-    channel = Channels(tls, trust_domain=identity.trust_domain).open(
+    channel = Channels(tls, trust_domain=identity.trust_domain).renewing(
         settings.coordinator, role=Role.COORDINATOR
     )
     membership = await open_membership(
@@ -57,7 +66,9 @@ async def membership_limb(
         channel=channel,
         statistics=statistics,
         clock=clock,
-        receive=receive or (lambda _: None),
+        receive=receive or ignore,
+        earlier_priors=earlier_priors,
+        revocations=revocations,
     )
 
     @asynccontextmanager
@@ -71,4 +82,19 @@ async def membership_limb(
     background: dict[str, Work] = {"rounds": membership.participate}
     if receive is not None:
         background["priors"] = membership.follow
+    members = GrpcMembers(
+        channel,
+        call_timeout_s=settings.call_timeout_s,
+        silence_s_max=settings.silence_s_max,
+    )
+    if revocations is not None:
+        background["revocations"] = RevocationFollower(
+            source=members,
+            revocations=revocations,
+            backoff=settings.backoff,
+            clock=clock,
+        ).run
+    background["certificate renewal"] = CertificateRenewal(
+        tls, identity=identity, client=members, clock=clock
+    ).run
     return Limb(background, [opened()])

@@ -1,21 +1,24 @@
-"""A local certificate authority: makes itself and one certificate per identity.
+"""A local certificate authority: makes itself, certificates and revocation lists.
 
-Decides names, lifetimes and key types (ECDSA P-256, which every TLS stack accepts).
-Refuses to know where certificates are used. Private keys are written 0600.
+Decides names, lifetimes and key types (ECDSA P-256, which every TLS stack accepts), and
+what of a signing request is believed: its key, never its extensions. Refuses to know
+where certificates are used. Private keys are written 0600.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from federated_router.kit.errors import FieldInvalid
 from federated_router.kit.identity import Identity, dns_name
 from federated_router.kit.names import resource_name
 
@@ -55,6 +58,23 @@ class Authority:
         return cls(x509.load_pem_x509_certificate(certificate.read_bytes()), loaded)
 
     @classmethod
+    def existing(cls, directory: Path, *, trust_domain: str) -> "Authority":
+        """Load the authority in `directory`; raise FieldInvalid where there is none."""
+        for name in ("ca.crt", "ca.key"):
+            if not (directory / name).exists():
+                raise FieldInvalid(
+                    f"{directory / name} is missing: name the folder of the "
+                    "federation's authority.",
+                    field="authority",
+                )
+        return cls.open(directory, trust_domain=trust_domain)
+
+    @property
+    def certificate_pem(self) -> bytes:
+        """Return the authority's own certificate."""
+        return _pem(self._certificate)
+
+    @classmethod
     def _make(cls, trust_domain: str) -> "Authority":
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name(
@@ -89,7 +109,9 @@ class Authority:
         """
         resource_name("id", identity.id)
         key = ec.generate_private_key(ec.SECP256R1())
-        certificate = self._sign(identity, key, hosts, lifetime, not_before)
+        certificate = self._sign(
+            identity, key.public_key(), hosts, lifetime, not_before
+        )
         directory.mkdir(parents=True, exist_ok=True)
         files = IdentityFiles(
             certificate=directory / f"{identity.id}.crt",
@@ -101,10 +123,57 @@ class Authority:
         files.authority.write_bytes(_pem(self._certificate))
         return files
 
+    def sign_request(
+        self,
+        identity: Identity,
+        signing_request_der: bytes,
+        *,
+        hosts: Sequence[str] = (),
+        lifetime: timedelta = timedelta(days=90),
+    ) -> bytes:
+        """Return a certificate (DER) for `identity` with the key of a PKCS #10 request.
+
+        The names come from `identity` and `hosts`; what else the request asks for is
+        left out. Raises FieldInvalid for a request that its own key did not sign, or
+        whose key is none of P-256.
+        """
+        key = key_of_request(signing_request_der)
+        certificate = self._sign(identity, key, hosts, lifetime, None)
+        return certificate.public_bytes(serialization.Encoding.DER)
+
+    def revocation_list(
+        self,
+        serials: Iterable[int],
+        *,
+        number: int,
+        now: datetime,
+        due: timedelta = timedelta(days=30),
+    ) -> bytes:
+        """Return a signed X.509 CRL (RFC 5280, DER) of these serial numbers.
+
+        `number` is above that of every list before; after `due` a new one is wanted.
+        """
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(self._certificate.subject)
+            .last_update(now)
+            .next_update(now + due)
+            .add_extension(x509.CRLNumber(number), critical=False)
+        )
+        for serial in sorted(set(serials)):
+            builder = builder.add_revoked_certificate(
+                x509.RevokedCertificateBuilder()
+                .serial_number(serial)
+                .revocation_date(now)
+                .build()
+            )
+        signed = builder.sign(self._key, hashes.SHA256())
+        return signed.public_bytes(serialization.Encoding.DER)
+
     def _sign(
         self,
         identity: Identity,
-        key: ec.EllipticCurvePrivateKey,
+        key: ec.EllipticCurvePublicKey,
         hosts: Sequence[str],
         lifetime: timedelta,
         not_before: datetime | None,
@@ -115,7 +184,7 @@ class Authority:
             _builder(
                 subject,
                 self._certificate.subject,
-                key.public_key(),
+                key,
                 days=lifetime / timedelta(days=1),
                 not_before=not_before,
             )
@@ -128,6 +197,29 @@ class Authority:
             )
         )
         return builder.sign(self._key, hashes.SHA256())
+
+
+def key_of_request(signing_request_der: bytes) -> ec.EllipticCurvePublicKey:
+    """Return the P-256 key of a PKCS #10 request (RFC 2986) that it signed itself.
+
+    Raises FieldInvalid.
+    """
+    try:
+        request = x509.load_der_x509_csr(signing_request_der)
+        key, signed = request.public_key(), request.is_signature_valid
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
+        raise _bad_request("cannot be read") from error
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(
+        key.curve, ec.SECP256R1
+    ):
+        raise _bad_request("holds no key of P-256")
+    if not signed:
+        raise _bad_request("is not signed by its own key")
+    return key
+
+
+def _bad_request(what: str) -> FieldInvalid:
+    return FieldInvalid(f"The signing request {what}.", field="signing_request_der")
 
 
 def _builder(

@@ -42,11 +42,17 @@ DatabaseUrl = Annotated[str, AfterValidator(_without_password)]
 
 
 class TlsSettings(Settings):
-    """The daemon's identity; there is no plaintext port."""
+    """The daemon's identity; there is no plaintext port.
+
+    `revocation_list` is a file for the newest list of revoked certificates (X.509 CRL,
+    DER): read at the start and whenever it changes, and written when a newer list
+    comes from the coordinator.
+    """
 
     certificate: Path
     private_key: Path
     authority: Path
+    revocation_list: Path | None = None
 
 
 class ServerSettings(Settings):

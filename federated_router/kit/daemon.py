@@ -10,12 +10,14 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 from typing import TypeVar
 
 import uvloop
+from cryptography import x509
 
 from federated_router.kit import log as kit_log
 from federated_router.kit import metrics
@@ -24,6 +26,8 @@ from federated_router.kit.errors import InvalidInput, NotIdentified
 from federated_router.kit.grpc_server import BoundServer
 from federated_router.kit.identity import Identity, Role, identity_of
 from federated_router.kit.log import get_logger
+from federated_router.kit.revocation_file import RevocationFile
+from federated_router.kit.tls_files import finish_replacement
 
 log = get_logger("daemon")
 Background = Callable[[], Awaitable[None]]
@@ -52,7 +56,7 @@ class Daemon:
         self.bound = bound
         self._settings = settings
         self._resources = resources
-        self._background = background or {}
+        self._background = dict(background or {})
         self._leave = leave
         self._stop = asyncio.Event()
         self._failure: BaseException | None = None
@@ -80,6 +84,7 @@ class Daemon:
 
     async def _serve(self) -> None:
         bound, grace_s = self.bound, self._settings.server.stop_grace_s
+        self._observe_certificates()
         await bound.health.start()
         await bound.server.start()
         tasks = [
@@ -97,7 +102,25 @@ class Daemon:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            metrics.forget_certificates()
             log.info("stopped", identity=self.identity.member)
+
+    def _observe_certificates(self) -> None:
+        """Begin to keep the revocation list's file, and show what expires when."""
+        bound, tls = self.bound, self._settings.tls
+        metrics.CERTIFICATE_EXPIRY.set_function(
+            lambda: bound.tls_files.content.expire_s - time.time()
+        )
+        metrics.REVOCATION_LIST.set_function(lambda: bound.revocations.current.number)
+        if tls.revocation_list is None:
+            return
+        file = RevocationFile(
+            tls.revocation_list,
+            bound.revocations,
+            authorities_pem=bound.tls_files.content.authority,
+        )
+        file.load()
+        self._background["revocation list"] = file.run
 
     async def _farewell(self, timeout_s: float) -> None:
         """Leave, as far as others answer; the end comes with or without them."""
@@ -133,9 +156,8 @@ def own_identity(settings: DaemonSettings, *, role: Role | None = None) -> Ident
 
     Raises ConfigurationError: the file holds no such identity.
     """
-    from cryptography import x509  # noqa: PLC0415 - only at start.
-
     try:
+        finish_replacement(settings.tls)
         pem = settings.tls.certificate.read_bytes()
         names = (
             x509.load_pem_x509_certificate(pem)

@@ -121,6 +121,14 @@ class Database:
         async with self._bounded(name), self._reader.begin() as connection:
             yield connection
 
+    async def look(self, name: str, work: Callable[[Connection], T]) -> T:
+        """Run `work`, which only reads, in the writer's thread between two writes.
+
+        For a store with one user: one visit to the thread costs a third of what a
+        driver costs that is awaited for each statement, and nothing is synced.
+        """
+        return await self._attempt(name, work)
+
     async def write(self, name: str, work: Callable[[Connection], T]) -> T:
         """Run `work` in a write transaction and return its answer after the commit.
 

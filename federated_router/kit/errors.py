@@ -8,17 +8,18 @@
     ├── NotFound              name something that exists
     │   ├── ModelUnknown  DatasetUnknown  PolicyUnknown  NodeUnknown
     │   ├── AccountUnknown  RoundUnknown  PriorsUnknown
-    │   └── BlockUnknown  ProposalUnknown
+    │   └── BlockUnknown  ProposalUnknown  MemberUnknown
     ├── Conflict              choose another id, or fetch what is there
     │   └── AccountExists  RequestIdReused  RequestAlreadyServed  ShareConflict
     ├── NotIdentified         present a certificate of this federation
     ├── NotAllowed            ask for another role
-    │   └── RoleNotAllowed  SignatureInvalid  NotOnRoster  SecondPersonNeeded
+    │   ├── RoleNotAllowed  SignatureInvalid  NotOnRoster  SecondPersonNeeded
+    │   └── MemberNotEnrolled  MemberRevoked
     ├── NotNow                change the state first; retrying alone does not help
     │   ├── BudgetExhausted  RoundStateWrong  RosterTooSmall  RosterMismatch
     │   └── HeadroomExceeded  PrivateNotOffered  AccountClosed
     ├── LimitReached          slow down, then retry
-    │   └── QueueFull
+    │   └── QueueFull  RateLimited
     ├── Unavailable           retry later, or elsewhere
     │   └── NoNodeAvailable  NodeLost  Draining  LeaseLost  StoreUnavailable
     ├── DeadlineExceeded      allow more time
@@ -173,6 +174,12 @@ class ProposalUnknown(NotFound):
     reason = "PROPOSAL_UNKNOWN"
 
 
+class MemberUnknown(NotFound):
+    """No member of this name was enrolled or seen."""
+
+    reason = "MEMBER_UNKNOWN"
+
+
 class Conflict(FederationError):
     """What was asked for exists already, in another form."""
 
@@ -239,6 +246,18 @@ class SecondPersonNeeded(NotAllowed):
     reason = "SECOND_PERSON_NEEDED"
 
 
+class MemberNotEnrolled(NotAllowed):
+    """No operator has enrolled this certificate for this member."""
+
+    reason = "MEMBER_NOT_ENROLLED"
+
+
+class MemberRevoked(NotAllowed):
+    """The certificate, or the member that it names, was revoked."""
+
+    reason = "MEMBER_REVOKED"
+
+
 class NotNow(FederationError):
     """The system's state forbids it; repeating the call alone does not help."""
 
@@ -297,6 +316,12 @@ class QueueFull(LimitReached):
     """The admission queue holds as many requests as it may."""
 
     reason = "QUEUE_FULL"
+
+
+class RateLimited(LimitReached):
+    """The member calls too often, or sent too much that is malformed; wait."""
+
+    reason = "RATE_LIMITED"
 
 
 class Unavailable(FederationError):

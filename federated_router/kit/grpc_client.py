@@ -8,6 +8,8 @@ import grpc
 from federated_router.kit.config import TlsSettings
 from federated_router.kit.grpc_errors import translate
 from federated_router.kit.identity import Role, dns_name
+from federated_router.kit.renewing_channel import RenewingChannel
+from federated_router.kit.tls_files import TlsFiles
 
 PING_INTERVAL_MS = 10_000
 PING_TIMEOUT_MS = 5_000
@@ -17,21 +19,40 @@ MESSAGE_BYTES_MAX = 4 * 1024 * 1024
 
 
 class Channels:
-    """Opens channels with one identity. The caller closes what it opens."""
+    """Opens channels with one identity. The caller closes what it opens.
+
+    A channel keeps the certificate that it was opened with; one of `renewing` follows
+    the files.
+    """
 
     def __init__(self, tls: TlsSettings, *, trust_domain: str) -> None:
-        self._credentials = grpc.ssl_channel_credentials(
-            root_certificates=tls.authority.read_bytes(),
-            private_key=tls.private_key.read_bytes(),
-            certificate_chain=tls.certificate.read_bytes(),
-        )
+        self._files = TlsFiles(tls)
+        self._generation = self._files.generation
+        self._credentials = _credentials(self._files)
         self._trust_domain = trust_domain
+
+    @property
+    def generation(self) -> int:
+        """Return a number that grows when the files of the identity change."""
+        return self._files.generation
+
+    def renewing(
+        self, address: str, *, role: Role, peer_id: str | None = None
+    ) -> grpc.aio.Channel:
+        """Return a channel as `open` does that follows changes of the TLS files."""
+        return RenewingChannel(
+            lambda: self.open(address, role=role, peer_id=peer_id),
+            generation=lambda: self._files.generation,
+        )
 
     def open(
         self, address: str, *, role: Role, peer_id: str | None = None
     ) -> grpc.aio.Channel:
         """Return a channel to `address` that only a peer of this role can answer."""
         name = dns_name(self._trust_domain, role, peer_id)
+        if self._generation != self._files.generation:
+            self._generation = self._files.generation
+            self._credentials = _credentials(self._files)
         return grpc.aio.secure_channel(
             address,
             self._credentials,
@@ -50,6 +71,15 @@ class Channels:
                 ("grpc.enable_retries", 0),
             ],
         )
+
+
+def _credentials(files: TlsFiles) -> grpc.ChannelCredentials:
+    content = files.content
+    return grpc.ssl_channel_credentials(
+        root_certificates=content.authority,
+        private_key=content.private_key,
+        certificate_chain=content.certificate,
+    )
 
 
 @asynccontextmanager

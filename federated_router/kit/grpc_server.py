@@ -13,9 +13,17 @@ from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from federated_router.kit.config import ServerSettings, TlsSettings
+from federated_router.kit.config import (
+    ConfigurationError,
+    ServerSettings,
+    TlsSettings,
+)
+from federated_router.kit.errors import NotIdentified
 from federated_router.kit.identity import Role
 from federated_router.kit.interceptors import CallInterceptor, MethodPolicy
+from federated_router.kit.peers import CallGate, Peers
+from federated_router.kit.revocation import Revocations
+from federated_router.kit.tls_files import TlsFiles
 
 PING_INTERVAL_MIN_MS = 5_000
 
@@ -100,6 +108,8 @@ class BoundServer:
     server: grpc.aio.Server
     address: str
     health: Health
+    revocations: Revocations
+    tls_files: TlsFiles
 
 
 def build_server(
@@ -109,8 +119,17 @@ def build_server(
     trust_domain: str,
     bindings: Sequence[ServiceBinding],
     health_state: Health,
+    revocations: Revocations | None = None,
+    gate: CallGate | None = None,
 ) -> BoundServer:
-    """Bind a server with these services; must be called inside the event loop."""
+    """Bind a server with these services; must be called inside the event loop.
+
+    `revocations` holds the list that every call is checked against, an empty one where
+    the caller brings none; `gate` is the daemon's own rule about its callers.
+    Raises ConfigurationError for TLS files that cannot be used.
+    """
+    files = _tls_files(tls)
+    held = revocations or Revocations(authorities_pem=files.content.authority)
     policies: dict[str, MethodPolicy] = {}
     for binding in bindings:
         policies |= binding.policies(settings.call_timeout_s)
@@ -120,6 +139,8 @@ def build_server(
                 policies=policies,
                 trust_domain=trust_domain,
                 is_draining=lambda: health_state.draining,
+                peers=Peers(held),
+                gate=gate,
             )
         ],
         options=_options(settings),
@@ -132,18 +153,50 @@ def build_server(
     reflection.enable_server_reflection(
         [*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server
     )
-    port = server.add_secure_port(settings.address, server_credentials(tls))
+    port = server.add_secure_port(settings.address, server_credentials(files))
     host = settings.address.rpartition(":")[0]
-    return BoundServer(server=server, address=f"{host}:{port}", health=health_state)
-
-
-def server_credentials(tls: TlsSettings) -> grpc.ServerCredentials:
-    """Return credentials that demand a certificate of the same authority."""
-    return grpc.ssl_server_credentials(
-        [(tls.private_key.read_bytes(), tls.certificate.read_bytes())],
-        root_certificates=tls.authority.read_bytes(),
-        require_client_auth=True,
+    return BoundServer(
+        server=server,
+        address=f"{host}:{port}",
+        health=health_state,
+        revocations=held,
+        tls_files=files,
     )
+
+
+def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
+    """Return credentials that demand a certificate of the same authority.
+
+    Files that change are used from the next connection on; those that stand stay.
+    """
+    used = files.generation
+
+    def newest() -> grpc.ServerCertificateConfiguration | None:
+        nonlocal used
+        generation = files.generation
+        if generation == used:
+            return None
+        used = generation
+        return _certificates(files)
+
+    return grpc.dynamic_ssl_server_credentials(
+        _certificates(files), newest, require_client_authentication=True
+    )
+
+
+def _certificates(files: TlsFiles) -> grpc.ServerCertificateConfiguration:
+    content = files.content
+    return grpc.ssl_server_certificate_configuration(
+        [(content.private_key, content.certificate)],
+        root_certificates=content.authority,
+    )
+
+
+def _tls_files(tls: TlsSettings) -> TlsFiles:
+    try:
+        return TlsFiles(tls)
+    except (OSError, NotIdentified) as error:
+        raise ConfigurationError(f"tls: {error}") from error
 
 
 def _options(settings: ServerSettings) -> list[tuple[str, int]]:

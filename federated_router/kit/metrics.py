@@ -6,7 +6,7 @@ The endpoint speaks mTLS like everything else: there is no plaintext port.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from prometheus_client import Counter, Histogram, start_http_server
+from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 from federated_router.kit.config import ConfigurationError, TlsSettings
 
@@ -25,6 +25,12 @@ FAILED_AUTHENTICATIONS = Counter(
     "federation_failed_authentications",
     "Calls refused for want of an identity or a role.",
     ["method"],
+)
+CERTIFICATE_EXPIRY = Gauge(
+    "certificate_expiry_seconds", "Seconds until the daemon's certificate expires."
+)
+REVOCATION_LIST = Gauge(
+    "federation_revocation_list_number", "Number of the revocation list in force."
 )
 
 
@@ -54,3 +60,9 @@ def serving(address: str | None, tls: TlsSettings) -> Iterator[None]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def forget_certificates() -> None:
+    """Show nothing of a daemon that has ended, and hold nothing of it."""
+    CERTIFICATE_EXPIRY.set_function(float)
+    REVOCATION_LIST.set_function(float)

@@ -1,13 +1,14 @@
 """OpsService, the same for every daemon: status, drain, log level, own statistics."""
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import ClassVar
 
 import grpc
 import psutil
 
-from federated_router.api.v1 import ops_pb2, ops_pb2_grpc, priors_pb2
+from federated_router.api.v1 import ops_pb2, ops_pb2_grpc
 from federated_router.kit import log as kit_log
 from federated_router.kit.config import DaemonSettings
 from federated_router.kit.errors import FieldInvalid, NotNow, RoleNotAllowed
@@ -22,7 +23,7 @@ _LEVELS = {
     ops_pb2.LOG_LEVEL_WARNING: "warning",
     ops_pb2.LOG_LEVEL_ERROR: "error",
 }
-Statistics = Callable[[], tuple[Sequence[priors_pb2.PerformancePrior], Sequence[float]]]
+Statistics = Callable[[], ops_pb2.GetStatsResponse]
 
 
 class OpsServicer(ops_pb2_grpc.OpsServiceServicer):
@@ -115,5 +116,4 @@ class OpsServicer(ops_pb2_grpc.OpsServiceServicer):
                 "Only operators whom this daemon's configuration names may read its "
                 "plain statistics (ops.statistics_readers)."
             )
-        cells, bounds = self._statistics()
-        return ops_pb2.GetStatsResponse(performance=cells, latency_bounds_ms=bounds)
+        return await asyncio.to_thread(self._statistics)

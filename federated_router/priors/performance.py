@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
 
-from federated_router.priors.catalogue import CellCounts
+from federated_router.priors.contents import CellCounts
 
 SAMPLES_MIN: Final = 100
 """Noised requests below which a cell says nothing."""
@@ -104,14 +104,14 @@ def quantile(
     if wanted <= 0:
         return None
     before = 0.0
-    for count, (low, high) in zip(counts, _edges(bounds_ms), strict=True):
+    for count, (low, high) in zip(counts, bucket_edges(bounds_ms), strict=True):
         if count > 0 and before + count >= wanted:
             return low * math.exp(math.log(high / low) * (wanted - before) / count)
         before += count
     return bounds_ms[-1]
 
 
-def _edges(bounds_ms: Sequence[float]) -> Iterator[tuple[float, float]]:
+def bucket_edges(bounds_ms: Sequence[float]) -> Iterator[tuple[float, float]]:
     """Yield each bucket's edges; the first begins at half its bound, the last ends."""
     lows = (bounds_ms[0] / 2, *bounds_ms)
     highs = (*bounds_ms, bounds_ms[-1])

@@ -6,7 +6,7 @@ randomness from the operating system; no float noise is ever added.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import opendp.prelude as dp
@@ -16,6 +16,9 @@ from federated_router.privacy.measure import ZCDP, step_units
 from federated_router.privacy.step import NoisedSumStep, require_share_sigma
 
 LENGTH_MAX = 1 << 20
+
+NoiseSource = Callable[[int, float], Sequence[int]]
+"""Gives that many independent integers of that standard deviation."""
 
 # The samplers carry machine-readable proofs but live behind opendp's "contrib" flag.
 dp.enable_features("contrib")
@@ -74,6 +77,11 @@ def release_units(
         length=length,
     )
     return step_units(step, ZCDP)
+
+
+def discrete_gaussian(length: int, sigma: float) -> Sequence[int]:
+    """Return `gaussian_vector` as a `NoiseSource`."""
+    return gaussian_vector(length=length, sigma=sigma)
 
 
 def gaussian_vector(*, length: int, sigma: float) -> list[int]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import grpc
 
-from federated_router.federation.statistics import FailureCause, Statistics
+from federated_router.api.v1 import inference_pb2 as pb
 from federated_router.kit.errors import (
     DeadlineExceeded,
     FederationError,
@@ -21,8 +21,8 @@ from federated_router.kit.errors import (
 )
 from federated_router.kit.grpc_errors import answered_by_peer, translate
 from federated_router.kit.log import get_logger
-from federated_router.priors.catalogue import Cell
 from federated_router.proxy.deadline import Deadline
+from federated_router.proxy.recording import Recording
 from federated_router.proxy.settings import ProxySettings
 from federated_router.routing.candidate import Candidate, RouteQuery
 from federated_router.routing.router import Router
@@ -44,26 +44,28 @@ class Attempts:
 
     router: Router
     settings: ProxySettings
-    statistics: Statistics
+    recording: Recording
+    generation: pb.Generation
     query: RouteQuery
     deadline: Deadline
     made: int = 0
     last_error: FederationError | None = None
+    last: Candidate | None = None
 
     async def next(self) -> Attempt:
         """Return an attempt at another node; raise the last error when none is left.
 
         It runs while the router counts it, and ends by success or by `failed`.
         """
-        if self.made:
-            await self._before_another()
-        self.made += 1
         try:
-            return Attempt(self.router.choose(self.query))
-        except NoNodeAvailable:
-            raise self.last_error or NoNodeAvailable(
-                "No node can take the request now.", retry_after_s=1.0
-            ) from None
+            if self.made:
+                await self._before_another()
+            self.made += 1
+            return Attempt(self._choose())
+        except FederationError as error:
+            if self.last is not None:
+                self.recording.failed(self.generation, self.last, error)
+            raise
 
     def failed(
         self, attempt: Attempt, error: grpc.aio.AioRpcError | FederationError
@@ -72,15 +74,16 @@ class Attempts:
         known = translate(error) if isinstance(error, grpc.aio.AioRpcError) else error
         lost = isinstance(error, grpc.aio.AioRpcError) and not answered_by_peer(error)
         if isinstance(error, NodeLost):
-            self._count_lost(attempt)
+            self.recording.lost(attempt.candidate)
         elif lost and isinstance(known, Unavailable):
-            self._count_lost(attempt)
+            self.recording.lost(attempt.candidate)
             known = NodeLost(
                 f"'{attempt.candidate.node}' was lost; ask again.",
                 metadata={"node": attempt.candidate.node},
                 retry_after_s=0.1,
             )
         if attempt.committed or not isinstance(known, Unavailable | LimitReached):
+            self.recording.failed(self.generation, attempt.candidate, known)
             raise known
         log.warning(
             "attempt failed",
@@ -88,15 +91,19 @@ class Attempts:
             reason=known.reason,
             retried=True,
         )
-        self.last_error = known
+        self.last_error, self.last = known, attempt.candidate
         self.query = replace(
             self.query, excluded=self.query.excluded | {attempt.candidate.node}
         )
 
-    def _count_lost(self, attempt: Attempt) -> None:
-        """Count what the node itself cannot count any more."""
-        cell = Cell(model=attempt.candidate.model, region=attempt.candidate.region)
-        self.statistics.fail(cell, FailureCause.NODE_LOST)
+    def _choose(self) -> Candidate:
+        """Return where to try next; raise what the last attempt ended with."""
+        try:
+            return self.router.choose(self.query)
+        except NoNodeAvailable:
+            raise self.last_error or NoNodeAvailable(
+                "No node can take the request now.", retry_after_s=1.0
+            ) from None
 
     async def _before_another(self) -> None:
         """Back off exponentially with full jitter, within deadline and number."""

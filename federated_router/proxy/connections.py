@@ -44,11 +44,14 @@ def _lost(node: str) -> NodeLost:
 
 
 class _Connection:
-    """A channel to one address of a node."""
+    """A channel to one address of a node, by one certificate of the router."""
 
-    def __init__(self, channel: grpc.aio.Channel, address: str) -> None:
+    def __init__(
+        self, channel: grpc.aio.Channel, address: str, generation: int
+    ) -> None:
         self.channel = channel
         self.address = address
+        self.generation = generation
         self.stub = inference_pb2_grpc.InferenceServiceStub(channel)
 
 
@@ -130,14 +133,17 @@ class NodeConnections:
 
     def _connection(self, candidate: Candidate) -> _Connection:
         known = self._open.get(candidate.node)
+        generation = self._channels.generation
         if known is not None and known.address == candidate.address:
-            return known
+            if known.generation == generation:
+                return known
+            self.let_finish(candidate.node)
         self.drop(candidate.node)
         channel = self._channels.open(
             candidate.address,
             role=Role.NODE,
             peer_id=resource_id(candidate.node, "nodes"),
         )
-        connection = _Connection(channel, candidate.address)
+        connection = _Connection(channel, candidate.address, generation)
         self._open[candidate.node] = connection
         return connection

@@ -16,7 +16,6 @@ from federated_router.budget.answers import Answer
 from federated_router.budget.cashier import Cashier, Hold
 from federated_router.budget.pricing import Price, Pricer
 from federated_router.budget.reservation import ReleaseCause
-from federated_router.federation.statistics import FailureCause, Statistics
 from federated_router.kit.errors import (
     FederationError,
     Internal,
@@ -28,8 +27,6 @@ from federated_router.kit.errors import (
 from federated_router.kit.grpc_errors import answered_by_peer, translate
 from federated_router.kit.identity import current_identity
 from federated_router.kit.log import get_logger
-from federated_router.kit.tracing import outgoing_metadata
-from federated_router.priors.catalogue import Cell
 from federated_router.privacy.policy import (
     RETRIEVED_BY_CONTENT,
     SELECTED_BY_ID,
@@ -50,6 +47,7 @@ from federated_router.proxy.private_answers import (
 )
 from federated_router.proxy.private_charge import refund_cause
 from federated_router.proxy.private_price import PrivateTerms, release_of, terms_of
+from federated_router.proxy.recording import Recording
 from federated_router.proxy.settings import ProxySettings
 from federated_router.routing.candidate import Candidate, RouteQuery
 from federated_router.routing.router import Router
@@ -73,7 +71,7 @@ class PrivateProxy:
         cashier: Cashier,
         answers: PrivateAnswers,
         policies: Mapping[str, PrivatePolicy],
-        statistics: Statistics,
+        recording: Recording,
         settings: ProxySettings,
     ) -> None:
         self._router = router
@@ -82,7 +80,7 @@ class PrivateProxy:
         self._cashier = cashier
         self._answers = answers
         self._policies = policies
-        self._statistics = statistics
+        self._recording = recording
         self._settings = settings
 
     def policy(self, name: str, selection: pb.Selection) -> PrivatePolicy:
@@ -135,19 +133,24 @@ class PrivateProxy:
                 time_s=deadline.remaining_s(),
             )
             request = _granted(generation, candidate, terms, hold)
-            async with aclosing(
-                self._relay(
-                    stub=stub,
-                    request=request,
-                    candidate=candidate,
-                    hold=hold,
-                    deadline=deadline,
-                    keys=keys,
-                    price=price,
-                )
-            ) as responses:
-                async for response in responses:
-                    yield response
+            try:
+                async with aclosing(
+                    self._relay(
+                        stub=stub,
+                        request=request,
+                        candidate=candidate,
+                        hold=hold,
+                        deadline=deadline,
+                        keys=keys,
+                        price=price,
+                    )
+                ) as responses:
+                    async for response in responses:
+                        yield response
+            except FederationError as error:
+                self._recording.failed(generation, candidate, error)
+                raise
+            self._recording.answered(generation, candidate)
 
     async def _connected(
         self, generation: pb.Generation
@@ -179,7 +182,9 @@ class PrivateProxy:
             remaining_s = await _remaining(deadline, hold)
             with lost_if_dropped(candidate.node):
                 call = stub.Generate(
-                    request, timeout=remaining_s, metadata=outgoing_metadata()
+                    request,
+                    timeout=remaining_s,
+                    metadata=self._recording.metadata(candidate),
                 )
                 async for response in call:
                     event = response.WhichOneof("event")
@@ -217,8 +222,7 @@ class PrivateProxy:
 
     def _lost(self, hold: Hold, candidate: Candidate) -> NodeLost:
         """Count a node that was lost, and return what its caller is told."""
-        cell = Cell(model=candidate.model, region=candidate.region)
-        self._statistics.fail(cell, FailureCause.NODE_LOST)
+        self._recording.lost(candidate, private=True)
         return NodeLost(
             "The node was lost while it answered; what the request could cost at "
             "most was charged, because nobody can tell what was sampled.",

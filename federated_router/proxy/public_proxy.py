@@ -6,12 +6,11 @@ from contextlib import aclosing
 import grpc
 
 from federated_router.api.v1 import inference_pb2 as pb
-from federated_router.federation.statistics import Statistics
 from federated_router.kit.errors import FederationError
-from federated_router.kit.tracing import outgoing_metadata
 from federated_router.proxy.attempts import Attempt, Attempts
 from federated_router.proxy.connections import NodeConnections, lost_if_dropped
 from federated_router.proxy.deadline import Deadline
+from federated_router.proxy.recording import Recording
 from federated_router.proxy.settings import ProxySettings
 from federated_router.routing.candidate import RouteQuery
 from federated_router.routing.router import Router
@@ -25,12 +24,12 @@ class PublicProxy:
         *,
         router: Router,
         connections: NodeConnections,
-        statistics: Statistics,
+        recording: Recording,
         settings: ProxySettings,
     ) -> None:
         self._router = router
         self._connections = connections
-        self._statistics = statistics
+        self._recording = recording
         self._settings = settings
 
     async def generate(
@@ -50,6 +49,7 @@ class PublicProxy:
                 except (grpc.aio.AioRpcError, FederationError) as error:
                     attempts.failed(attempt, error)
                 else:
+                    self._recording.answered(generation, attempt.candidate)
                     return
 
     async def complete(
@@ -61,9 +61,12 @@ class PublicProxy:
             attempt = await attempts.next()
             with self._router.counted(attempt.candidate):
                 try:
-                    return await self._completed(generation, attempt, deadline)
+                    response = await self._completed(generation, attempt, deadline)
                 except (grpc.aio.AioRpcError, FederationError) as error:
                     attempts.failed(attempt, error)
+                else:
+                    self._recording.answered(generation, attempt.candidate)
+                    return response
 
     async def _completed(
         self, generation: pb.Generation, attempt: Attempt, deadline: Deadline
@@ -73,7 +76,7 @@ class PublicProxy:
             response: pb.CompleteResponse = await stub.Complete(
                 pb.CompleteRequest(generation=_for_node(generation, attempt)),
                 timeout=deadline.remaining_s(),
-                metadata=outgoing_metadata(),
+                metadata=self._recording.metadata(attempt.candidate),
             )
         return response
 
@@ -84,7 +87,7 @@ class PublicProxy:
         call = stub.Generate(
             pb.GenerateRequest(generation=_for_node(generation, attempt)),
             timeout=deadline.remaining_s(),
-            metadata=outgoing_metadata(),
+            metadata=self._recording.metadata(attempt.candidate),
         )
         held: list[pb.GenerateResponse] = []
         try:
@@ -106,7 +109,8 @@ class PublicProxy:
         return Attempts(
             router=self._router,
             settings=self._settings,
-            statistics=self._statistics,
+            recording=self._recording,
+            generation=generation,
             query=RouteQuery(model=generation.model),
             deadline=deadline,
         )

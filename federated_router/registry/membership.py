@@ -10,6 +10,7 @@ from enum import Enum
 from types import MappingProxyType
 
 from federated_router.kit.errors import LeaseLost, LimitReached, NodeUnknown
+from federated_router.priors.contents import STANDARD_TIER
 
 AUTO = "models/auto"
 """What a request says to leave the model to the router; no node may serve it."""
@@ -24,12 +25,13 @@ class NodeState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A model that a node serves; `slots` requests run at once."""
+    """A model that a node serves at a quality tier; `slots` requests run at once."""
 
     model: str
     context_tokens_max: int
     private: bool
     slots: int
+    tier: str = STANDARD_TIER
 
 
 @dataclass(frozen=True, slots=True)

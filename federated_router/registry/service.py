@@ -13,7 +13,14 @@ from federated_router.kit.errors import FieldInvalid, RoleNotAllowed
 from federated_router.kit.identity import Role, current_identity
 from federated_router.kit.names import check_id, resource_id
 from federated_router.kit.pages import page_of
-from federated_router.registry.membership import AUTO, Load, Member, NodeState, Offer
+from federated_router.priors.contents import STANDARD_TIER
+from federated_router.registry.membership import (
+    AUTO,
+    Load,
+    Member,
+    NodeState,
+    Offer,
+)
 from federated_router.registry.registry import Registry
 
 MODELS_MAX = 64
@@ -38,8 +45,14 @@ class RegistryServicer(pb_grpc.NodeRegistryServiceServicer):
     }
 
     def __init__(
-        self, registry: Registry, clock: Clock, in_flight: Callable[[str], int]
+        self,
+        registry: Registry,
+        clock: Clock,
+        in_flight: Callable[[str], int],
+        *,
+        user_epoch: str = "",
     ) -> None:
+        self._user_epoch = user_epoch
         self._registry = registry
         self._clock = clock
         self._in_flight = in_flight
@@ -56,7 +69,9 @@ class RegistryServicer(pb_grpc.NodeRegistryServiceServicer):
             region=_checked_region(node.region),
             offers=_offers(node),
         )
-        response = pb.RegisterNodeResponse(lease_id=member.lease_id)
+        response = pb.RegisterNodeResponse(
+            lease_id=member.lease_id, user_epoch=self._user_epoch
+        )
         response.lease_duration.FromMilliseconds(int(self._registry.lease_s * 1000))
         return response
 
@@ -162,6 +177,7 @@ def _offers(node: pb.Node) -> list[Offer]:
             context_tokens_max=offer.context_tokens_max,
             private=offer.private_support == inference.PRIVATE_SUPPORT_OFFERED,
             slots=offer.slots,
+            tier=offer.tier or STANDARD_TIER,
         )
         for offer in node.models
     ]
@@ -177,6 +193,8 @@ def _check_offer(offer: pb.ModelOffer, path: str, taken: set[str]) -> None:
     for name in ("context_tokens_max", "slots"):
         if getattr(offer, name) < 1:
             raise FieldInvalid("Use 1 or more.", field=f"{path}.{name}")
+    if offer.tier:
+        check_id(offer.tier, field=f"{path}.tier")
 
 
 def _offer_message(offer: Offer) -> pb.ModelOffer:
@@ -187,4 +205,5 @@ def _offer_message(offer: Offer) -> pb.ModelOffer:
         if offer.private
         else inference.PRIVATE_SUPPORT_REFUSED,
         slots=offer.slots,
+        tier=offer.tier,
     )

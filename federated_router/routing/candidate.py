@@ -6,7 +6,12 @@ Only public features of a request exist here: private records never influence a 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from federated_router.registry.membership import AUTO, Membership, NodeState
+from federated_router.priors.contents import STANDARD_TIER
+from federated_router.registry.membership import (
+    AUTO,
+    Membership,
+    NodeState,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +27,7 @@ class Candidate:
     context_tokens_max: int
     slots: int
     in_flight: int
+    tier: str = STANDARD_TIER
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,4 +60,5 @@ def candidates_of(
                 context_tokens_max=offer.context_tokens_max,
                 slots=offer.slots,
                 in_flight=in_flight.get(member.name, 0),
+                tier=offer.tier,
             )

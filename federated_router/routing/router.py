@@ -7,6 +7,8 @@ end; load that nodes report is shown to people and never steers.
 from collections import Counter
 from dataclasses import dataclass
 
+from pydantic import Field
+
 from federated_router.kit.config import Settings
 from federated_router.kit.errors import (
     FieldInvalid,
@@ -28,9 +30,15 @@ SLATES_MAX = 256
 
 
 class RoutingSettings(Settings):
-    """The strategy at start."""
+    """The strategy at start, and how priors are remembered.
+
+    `priors_kept_max` revisions are kept to go back to; what a round counted weighs half
+    after `priors_half_life_s`.
+    """
 
     strategy: str = "federated_priors"
+    priors_kept_max: int = Field(default=8, ge=1, le=64)
+    priors_half_life_s: float = Field(default=7 * 86_400.0, gt=0)
 
 
 class Router:
@@ -64,8 +72,8 @@ class Router:
         """Return what is believed of the federation."""
         return self._priors
 
-    @priors.setter
-    def priors(self, priors: PriorsView) -> None:
+    def believe(self, priors: PriorsView) -> None:
+        """Decide by these priors from the next decision on."""
         self._priors = priors
         self._slates.clear()
 

@@ -2,17 +2,21 @@
 
 Scores compare candidates of one decision. Of a candidate that nothing is known of, a
 scorer says what it says of all in common (NEUTRAL where it knows nothing at all), so
-that ignorance neither attracts nor repels.
+that ignorance neither attracts nor repels. Private answers take longer than public
+ones, so that candidates are compared by cells of private answers, or by those of public
+ones, and never by some of each.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from federated_router.routing.candidate import Candidate
+from federated_router.priors.contents import PRIVATE_TIER
+from federated_router.priors.performance import Performance
+from federated_router.routing.candidate import Candidate, RouteQuery
 from federated_router.routing.priors_view import PriorsView
 
 NEUTRAL = 0.5
-Score = Callable[[Sequence[Candidate], PriorsView], list[float]]
+Score = Callable[[Sequence[Candidate], RouteQuery, PriorsView], list[float]]
 Live = Callable[[int, int], float]
 
 
@@ -35,27 +39,24 @@ def _free(in_flight: int, slots: int) -> float:
     return 1 / (1 + in_flight / max(slots, 1))
 
 
-def _free_slots(candidates: Sequence[Candidate], _: PriorsView) -> list[float]:
+def _free_slots(
+    candidates: Sequence[Candidate], _: RouteQuery, __: PriorsView
+) -> list[float]:
     return [_free(candidate.in_flight, candidate.slots) for candidate in candidates]
 
 
-def _prior_speed(candidates: Sequence[Candidate], priors: PriorsView) -> list[float]:
+def _prior_speed(
+    candidates: Sequence[Candidate], query: RouteQuery, priors: PriorsView
+) -> list[float]:
     """Prefer what the federation saw to be fast: the fastest median by the own."""
-    known = [priors.performance(c.model, c.region) for c in candidates]
-    medians = [k.latency_ms_p50 if k else None for k in known]
-    fastest = min((m for m in medians if m is not None), default=1.0)
-    return _believed(
-        [
-            Belief(fastest / median, k.weight) if k and median else None
-            for k, median in zip(known, medians, strict=True)
-        ]
-    )
+    return _judged(candidates, query, priors, _speeds)
 
 
-def _prior_success(candidates: Sequence[Candidate], priors: PriorsView) -> list[float]:
+def _prior_success(
+    candidates: Sequence[Candidate], query: RouteQuery, priors: PriorsView
+) -> list[float]:
     """Prefer what the federation saw to succeed."""
-    known = [priors.performance(c.model, c.region) for c in candidates]
-    return _believed([Belief(k.success_ratio, k.weight) if k else None for k in known])
+    return _judged(candidates, query, priors, _successes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,46 @@ class Belief:
     weight: float
 
 
-def _believed(beliefs: Sequence[Belief | None]) -> list[float]:
+Known = Sequence[Performance | None]
+Beliefs = list[Belief | None]
+
+
+def _speeds(known: Known) -> Beliefs:
+    medians = [one.latency_ms_p50 if one else None for one in known]
+    fastest = min((median for median in medians if median is not None), default=1.0)
+    return [
+        Belief(fastest / median, one.weight) if one and median else None
+        for one, median in zip(known, medians, strict=True)
+    ]
+
+
+def _successes(known: Known) -> Beliefs:
+    return [Belief(one.success_ratio, one.weight) if one else None for one in known]
+
+
+def _judged(
+    candidates: Sequence[Candidate],
+    query: RouteQuery,
+    priors: PriorsView,
+    believe: Callable[[Known], Beliefs],
+) -> list[float]:
+    """Judge by the cells of the tier that answers.
+
+    A private request is judged by the cells of private answers as soon as they say
+    anything of one candidate, and by the public ones until then.
+    """
+    if query.private:
+        found = believe(
+            [priors.performance(c.model, c.region, PRIVATE_TIER) for c in candidates]
+        )
+        if any(one is not None for one in found):
+            return _believed(found)
+    return _believed(
+        believe([priors.performance(c.model, c.region, c.tier) for c in candidates])
+    )
+
+
+def _believed(beliefs: Beliefs) -> list[float]:
     """Draw each value towards what is believed of all, by how little it is trusted.
 
     Towards a fixed point instead, the candidate with more samples would score better

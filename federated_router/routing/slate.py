@@ -108,7 +108,8 @@ def slate_of(
     ordered = sorted(candidates, key=lambda one: (one.node, one.model))
     names = [_rejection(filters, one, query) for one in ordered]
     verdicts = list(zip(ordered, names, strict=True))
-    entries = _entries([one for one, name in verdicts if not name], priors, scorers)
+    admitted = [one for one, name in verdicts if not name]
+    entries = _entries(admitted, query, priors, scorers)
     live = tuple(
         LiveOpinion(scorer.name, scorer.live, weight)
         for scorer, weight in scorers
@@ -134,11 +135,12 @@ def _rejection(
 
 def _entries(
     candidates: Sequence[Candidate],
+    query: RouteQuery,
     priors: PriorsView,
     scorers: Sequence[tuple[Scorer, float]],
 ) -> tuple[Entry, ...]:
     opinions = [
-        (scorer.name, weight, scorer.score(candidates, priors))
+        (scorer.name, weight, scorer.score(candidates, query, priors))
         for scorer, weight in scorers
         if scorer.live is None
     ]

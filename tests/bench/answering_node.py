@@ -14,6 +14,7 @@ import uvloop
 from federated_router.api.v1 import inference_pb2 as pb
 from federated_router.kit.grpc_server import server_credentials
 from federated_router.kit.identity import Role
+from federated_router.kit.tls_files import TlsFiles
 from tests.bench.bench_identities import Identities
 
 SERVICE = "federated_router.api.v1.InferenceService"
@@ -76,7 +77,7 @@ async def serve(identities: Identities, node_id: str, address: str) -> None:
     server = grpc.aio.server()
     server.add_generic_rpc_handlers((handlers(f"nodes/{node_id}"),))
     tls = identities.tls(Role.NODE, node_id)
-    server.add_secure_port(address, server_credentials(tls))
+    server.add_secure_port(address, server_credentials(TlsFiles(tls)))
     await server.start()
     await server.wait_for_termination()
 

@@ -34,7 +34,14 @@ BENCHMARKS = {
             "router", "What the router adds to a call.", "tests.bench.router_overhead"
         ),
         Benchmark(
-            "rounds", "Time and bytes of encrypted rounds.", "tests.bench.rounds"
+            "round",
+            "Encrypted rounds, beside Flower and NVFlare.",
+            "tests.bench.rounds",
+        ),
+        Benchmark(
+            "growth",
+            "Encrypted rounds of 316 and 1,000 members, and a plot.",
+            "tests.bench.round_growth",
         ),
         Benchmark(
             "node", "Tokens per second beside generate().", "tests.bench.node_tokens"

@@ -14,6 +14,7 @@ import uvloop
 from federated_router.kit.grpc_client import Channels
 from federated_router.kit.grpc_server import server_credentials
 from federated_router.kit.identity import Role
+from federated_router.kit.tls_files import TlsFiles
 from tests.bench.answering_node import SERVICE
 from tests.bench.bench_identities import DOMAIN, Identities
 
@@ -52,7 +53,7 @@ async def serve(identities: Identities, address: str, node: str, node_id: str) -
     )
     server = grpc.aio.server()
     server.add_generic_rpc_handlers((handlers(channel),))
-    server.add_secure_port(address, server_credentials(tls))
+    server.add_secure_port(address, server_credentials(TlsFiles(tls)))
     await server.start()
     await server.wait_for_termination()
 

@@ -1,44 +1,33 @@
-"""The product's coordinator and four of its members, over gRPC and mTLS.
+"""A federation to measure: a coordinator's process, and processes of members.
 
-All in one process and event loop; their stores are files, their noise is the real one.
+All are the product's own, over gRPC and mTLS on one machine, their stores files. Only
+the operator, who opens rounds and reads the figures, runs in the process that measures.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from coordinator.app import build
-from coordinator.config import (
-    CatalogueSettings,
-    CoordinatorSettings,
-    RoundSettings,
-    StoreSettings,
-)
+import psutil
+
 from federated_router.api.v1 import aggregation_pb2 as pb
 from federated_router.api.v1 import aggregation_pb2_grpc as pb_grpc
-from federated_router.federation.credentials import Credentials
-from federated_router.federation.membership import open_membership
-from federated_router.federation.settings import MembershipSettings
-from federated_router.federation.statistics import Statistics
-from federated_router.kit.clock import SystemClock
 from federated_router.kit.grpc_client import Channels
 from federated_router.kit.identity import Role
-from federated_router.priors.catalogue import Cell
-from tests.bench.bench_identities import DOMAIN, Identities
+from tests.bench.bench_identities import DOMAIN
+from tests.bench.pinning import process, stop
+from tests.bench.round_plan import Plan, coordinator_toml
 
-MEMBERS = (
-    (Role.NODE, "node-1"),
-    (Role.NODE, "node-2"),
-    (Role.NODE, "node-3"),
-    (Role.ROUTER, "router"),
-)
-MODELS = tuple(f"model-{number}" for number in range(1, 9))
-REGIONS = ("north", "south", "east", "west")
-NOISE_SCALE = 4.0
-REQUESTS = 200
-ROUND_TIMEOUT_S = 60.0
+ROUND_TIMEOUT_S = 900.0
+START_TIMEOUT_S = 300.0
+POLL_S = 0.5
 ENDED = (pb.Round.STATE_PUBLISHED, pb.Round.STATE_REJECTED, pb.Round.STATE_ABORTED)
 
 
@@ -48,10 +37,10 @@ class RoundWorld:
 
     stub: pb_grpc.AggregationServiceStub
 
-    async def run_round(self, request_id: str) -> pb.Round:
+    async def run_round(self, request_id: str, *, members: int = 4) -> pb.Round:
         """Open a round and return it published; raise RuntimeError otherwise."""
         created = await self.stub.CreateRound(
-            pb.CreateRoundRequest(request_id=request_id, members_expected=len(MEMBERS)),
+            pb.CreateRoundRequest(request_id=request_id, members_expected=members),
             timeout=ROUND_TIMEOUT_S,
         )
         request = pb.WatchRoundRequest(name=created.round.name)
@@ -65,94 +54,169 @@ class RoundWorld:
         raise RuntimeError("The watch ended before the round did.")
 
 
+@dataclass(frozen=True, slots=True)
+class MemberFigures:
+    """What all members' processes say of themselves: sums, but for the vault."""
+
+    sent: int
+    received: int
+    cpu_s: float
+    rss_bytes: int
+    vault_bytes_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredWorld:
+    """A running federation."""
+
+    plan: Plan
+    operator: RoundWorld
+    coordinator: psutil.Process
+    workers: Sequence[subprocess.Popen[bytes]]
+
+    async def run_round(self, request_id: str) -> tuple[float, pb.Round]:
+        """Return the seconds from its opening to its priors, and the round."""
+        begin_s = time.perf_counter()
+        round_ = asyncio.create_task(
+            self.operator.run_round(request_id, members=self.plan.size)
+        )
+        watch = asyncio.create_task(self._until_one_ends())
+        try:
+            await asyncio.wait({round_, watch}, return_when=asyncio.FIRST_COMPLETED)
+            if watch.done():
+                await watch
+            return time.perf_counter() - begin_s, await round_
+        finally:
+            round_.cancel()
+            watch.cancel()
+
+    async def _until_one_ends(self) -> None:
+        """Raise RuntimeError once a process of members has ended."""
+        while all(worker.poll() is None for worker in self.workers):
+            await asyncio.sleep(POLL_S)
+        raise RuntimeError("A process of members has ended; its log says why.")
+
+    async def member_figures(self) -> MemberFigures:
+        """Ask every worker."""
+        answers = [await asyncio.to_thread(_ask, worker) for worker in self.workers]
+        return MemberFigures(
+            sent=int(sum(one["sent"] for one in answers)),
+            received=int(sum(one["received"] for one in answers)),
+            cpu_s=sum(one["cpu_s"] for one in answers),
+            rss_bytes=int(sum(one["rss_bytes"] for one in answers)),
+            vault_bytes_max=int(max(one["vault_bytes_max"] for one in answers)),
+        )
+
+    def coordinator_cpu_s(self) -> float:
+        """Return the processor time that the coordinator has used."""
+        times = self.coordinator.cpu_times()
+        return float(times.user + times.system)
+
+    def coordinator_rss_bytes(self) -> int:
+        """Return the coordinator's resident set."""
+        return int(self.coordinator.memory_info().rss)
+
+    def coordinator_rss_peak_bytes(self) -> int:
+        """Return the largest that it ever was, as the kernel keeps it (VmHWM)."""
+        status = Path(f"/proc/{self.coordinator.pid}/status").read_text("utf-8")
+        line = next(one for one in status.splitlines() if one.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+
+
+@asynccontextmanager
+async def measured_world(plan: Plan) -> AsyncIterator[MeasuredWorld]:
+    """Run coordinator and members until left."""
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    await asyncio.to_thread(plan.issue)
+    address = _free_address()
+    async with AsyncExitStack() as stack:
+        processes = stack.enter_context(ExitStack())
+        coordinator = await _coordinator(processes, plan, address)
+        workers = [
+            processes.enter_context(_worker(plan, number, address))
+            for number in range(plan.workers)
+        ]
+        for worker in workers:
+            async with asyncio.timeout(START_TIMEOUT_S):
+                await asyncio.to_thread(_answer, worker)
+        operator = Channels(
+            plan.identities.tls(Role.OPERATOR, "op"), trust_domain=DOMAIN
+        )
+        channel = await stack.enter_async_context(
+            operator.open(address, role=Role.COORDINATOR)
+        )
+        yield MeasuredWorld(
+            plan,
+            RoundWorld(pb_grpc.AggregationServiceStub(channel)),
+            psutil.Process(coordinator.pid),
+            workers,
+        )
+
+
+async def _coordinator(
+    processes: ExitStack, plan: Plan, address: str
+) -> subprocess.Popen[bytes]:
+    configuration, ready = plan.folder / "coordinator.toml", plan.folder / "ready"
+    configuration.write_text(coordinator_toml(plan, address=address, ready=ready))
+    started = processes.enter_context(
+        process(
+            (sys.executable, "-m", "coordinator", "--config", str(configuration)),
+            log=plan.folder / "coordinator.log",
+            core=None,
+        )
+    )
+    async with asyncio.timeout(START_TIMEOUT_S):
+        while not ready.exists():
+            if started.poll() is not None:
+                log = (plan.folder / "coordinator.log").read_text("utf-8")
+                raise RuntimeError(f"The coordinator did not start:\n{log[-2000:]}")
+            await asyncio.sleep(0.05)
+    return started
+
+
+@contextmanager
+def _worker(plan: Plan, number: int, address: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process of members; its errors go to a file, its figures come by a pipe."""
+    module = ("-m", "tests.bench.round_members")
+    arguments = (str(plan.save()), str(number), address)
+    with (plan.folder / f"members-{number}.log").open("wb") as log:
+        started = subprocess.Popen(
+            (sys.executable, *module, *arguments),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+        )
+        try:
+            yield started
+        finally:
+            stop(started)
+
+
+def _ask(worker: subprocess.Popen[bytes]) -> dict[str, float]:
+    assert worker.stdin is not None
+    worker.stdin.write(b"\n")
+    worker.stdin.flush()
+    return _answer(worker)
+
+
+def _answer(worker: subprocess.Popen[bytes]) -> dict[str, float]:
+    assert worker.stdout is not None
+    line = worker.stdout.readline()
+    if not line:
+        raise RuntimeError(
+            f"A process of members has ended with status {worker.wait()}; "
+            "its log lies beside the coordinator's."
+        )
+    answer: dict[str, float] = json.loads(line)
+    return answer
+
+
 def _published(ended: pb.Round) -> pb.Round:
     if ended.state != pb.Round.STATE_PUBLISHED:
         raise RuntimeError(f"The round was not published: {ended.end_cause}")
     return ended
 
 
-@asynccontextmanager
-async def round_world(folder: Path) -> AsyncIterator[RoundWorld]:
-    """Run coordinator and members until left."""
-    identities = Identities(folder / "pki")
-    for role, peer_id in (*MEMBERS, (Role.COORDINATOR, "main"), (Role.OPERATOR, "op")):
-        identities.issue(role, peer_id)
-    async with AsyncExitStack() as stack:
-        address = await stack.enter_async_context(_coordinator(identities, folder))
-        for role, peer_id in MEMBERS:
-            await stack.enter_async_context(
-                _member(identities, role, peer_id, folder=folder, address=address)
-            )
-        operator = Channels(identities.tls(Role.OPERATOR, "op"), trust_domain=DOMAIN)
-        channel = await stack.enter_async_context(
-            operator.open(address, role=Role.COORDINATOR)
-        )
-        yield RoundWorld(pb_grpc.AggregationServiceStub(channel))
-
-
-@asynccontextmanager
-async def _coordinator(identities: Identities, folder: Path) -> AsyncIterator[str]:
-    daemon = await build(
-        CoordinatorSettings(
-            tls=identities.tls(Role.COORDINATOR, "main"),
-            store=StoreSettings(
-                url=f"sqlite+aiosqlite:///{folder.resolve() / 'rounds.sqlite'}"
-            ),
-            catalogue=CatalogueSettings(models=MODELS, regions=REGIONS),
-            rounds=RoundSettings(noise_scale=NOISE_SCALE, participation_min=0.75),
-        )
-    )
-    running = asyncio.create_task(daemon.run())
-    try:
-        yield daemon.address
-    finally:
-        daemon.stop()
-        await running
-
-
-@asynccontextmanager
-async def _member(
-    identities: Identities, role: Role, peer_id: str, *, folder: Path, address: str
-) -> AsyncIterator[None]:
-    tls = identities.tls(role, peer_id)
-    settings = MembershipSettings(
-        coordinator=address,
-        vault=folder / f"{peer_id}.sqlite",
-        noise_scale_min=NOISE_SCALE,
-        participation_min=0.75,
-        backoff_s_min=0.05,
-        backoff_s_max=0.2,
-    )
-    channels = Channels(tls, trust_domain=DOMAIN)
-    async with channels.open(address, role=Role.COORDINATOR) as channel:
-        membership = await open_membership(
-            settings,
-            credentials=Credentials.load(
-                certificate=tls.certificate,
-                private_key=tls.private_key,
-                authority=tls.authority,
-            ),
-            channel=channel,
-            statistics=_statistics(),
-            clock=SystemClock(),
-            receive=lambda _: None,
-        )
-        tasks = [
-            asyncio.create_task(membership.participate()),
-            asyncio.create_task(membership.follow()),
-        ]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await membership.close()
-
-
-def _statistics() -> Statistics:
-    statistics = Statistics()
-    for number in range(REQUESTS):
-        cell = Cell(f"models/{MODELS[number % len(MODELS)]}", REGIONS[number % 4])
-        statistics.succeed(cell, latency_ms_per_token=5.0 + number % 40)
-    return statistics
+def _free_address() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        return f"127.0.0.1:{one.getsockname()[1]}"

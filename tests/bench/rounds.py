@@ -1,71 +1,102 @@
-"""Encrypted rounds: four members over gRPC, and a hundred in one process.
+"""Encrypted rounds of 10, 32 and 100 members, and two compared systems on 100 clients.
 
-Times of the large round are of one processor doing every member's part in turn; in a
-federation members work at the same time, so `member_ms` is what each waits for itself.
+Rounds are whole: from their opening to published priors, over gRPC and mTLS, with a
+coordinator's process, processes of members, and stores on disk. The compared systems
+run in one process without any transport, which favours them; NVFlare's path has no
+secret that its clients do not share either, so that beside the whole round stands the
+part of ours that does what it does.
 """
 
-import time
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 
 import uvloop
+from rich.console import Console
 
-from federated_router.api.v1 import aggregation_pb2 as pb
 from federated_router.kit import log
-from tests.bench.crypto_round import measured_round
 from tests.bench.figures import Sheet
-from tests.bench.round_world import round_world
+from tests.bench.peers import environment as peers
+from tests.bench.peers.environment import FLOWER, NVFLARE, Peer, PeerUnavailable
+from tests.bench.round_encryption import encrypted_sum
+from tests.bench.round_measured import MEGABYTE, Cost, measured
+from tests.bench.round_plan import VALUES_MAX, Plan, catalogue
 
+SIZES = (10, 32, 100)
+COMPARED = 100
 ROUNDS = 3
-LARGE = 100
-_MEMBER_STEPS = ("join", "contribute", "answer")
-_COORDINATOR_STEPS = ("roster", "sum", "open")
+WORKERS = 8
+FLOWER_SHARES = 25
+FLOWER_THRESHOLD = 17
+NVFLARE_RUNS = 3
+console = Console(width=100)
 
 
 def measure(sheet: Sheet, folder: Path) -> None:
     """Measure into `sheet`."""
     log.configure(level="warning", form="text", daemon="bench")
-    uvloop.run(_measure_four(sheet, folder))
-    _measure_simulated(sheet, 4)
-    _measure_simulated(sheet, LARGE)
+    sheet.record("round.values", catalogue().catalogue().vector_length, "values")
+    for size in SIZES:
+        plan = Plan(folder / f"n{size}", size, WORKERS)
+        cost = uvloop.run(measured(plan, rounds=ROUNDS))
+        shutil.rmtree(plan.folder)
+        record(sheet, cost)
+        if size == COMPARED:
+            _compare(sheet, cost)
 
 
-async def _measure_four(sheet: Sheet, folder: Path) -> None:
-    seconds: list[float] = []
-    async with round_world(folder) as world:
-        # The first round also opens connections; it is not among the figures.
-        await world.run_round("warm-up")
-        for number in range(ROUNDS):
-            begin_s = time.perf_counter()
-            ended = await world.run_round(f"round-{number}")
-            seconds.append(time.perf_counter() - begin_s)
-    sheet.record("round.seconds.n4", median(seconds), "s")
-    sent = max(entry.contribution_bytes for entry in ended.roster)
-    sheet.record("round.bytes_per_member.n4", sent, "bytes")
-    for name, step_ms in _steps_ms(ended):
-        sheet.record(f"round.step_ms.{name}.n4", step_ms, "ms")
+def record(sheet: Sheet, cost: Cost) -> None:
+    """Record what the rounds of one size cost."""
+    size, later = cost.plan.size, cost.later
+    sent, received = cost.sent_per_member, cost.received_per_member
+    coordinator_s = median(one.coordinator_cpu_s for one in later)
+    member_ms = median(one.members_cpu_s for one in later) / size * 1000
+    for name, value, unit in (
+        ("seconds", cost.seconds, "s"),
+        ("seconds_first", cost.first_s, "s"),
+        ("bytes_per_member", sent + received, "bytes"),
+        ("bytes_per_member_up", sent, "bytes"),
+        ("bytes_per_member_down", received, "bytes"),
+        ("cpu_s_coordinator", coordinator_s, "s"),
+        ("cpu_ms_per_member", member_ms, "ms"),
+        ("coordinator_rss_mb", cost.coordinator_rss_bytes / MEGABYTE, "MB"),
+        ("coordinator_idle_mb", cost.coordinator_idle_bytes / MEGABYTE, "MB"),
+        ("member_state_mb", cost.member_vault_bytes / MEGABYTE, "MB"),
+    ):
+        sheet.record(f"round.{name}.{size}", value, unit)
+    for state, seconds in cost.states_s().items():
+        sheet.record(f"round.step_ms.{state}.{size}", seconds * 1000, "ms")
 
 
-def _steps_ms(ended: pb.Round) -> list[tuple[str, float]]:
-    """Return how long the round stood in each state."""
-    times = [entry.enter_time.ToNanoseconds() / 1e6 for entry in ended.history]
-    names = [pb.Round.State.Name(entry.state) for entry in ended.history]
-    return [
-        (name.removeprefix("STATE_").lower(), after - before)
-        for name, before, after in zip(names, times, times[1:], strict=False)
-    ]
+def _compare(sheet: Sheet, cost: Cost) -> None:
+    flower = of_peer(FLOWER, COMPARED, VALUES_MAX, FLOWER_SHARES, FLOWER_THRESHOLD)
+    if flower:
+        sheet.record("round.flower_secagg_seconds.100", flower["seconds"], "s")
+        ratio = flower["seconds"] / cost.seconds
+        sheet.record("round.speedup_to_flower_secagg.100", ratio, "x")
+    nvflare = of_peer(NVFLARE, COMPARED, VALUES_MAX, runs=NVFLARE_RUNS)
+    if nvflare:
+        own_s = median(
+            encrypted_sum(COMPARED, VALUES_MAX).seconds for _ in range(NVFLARE_RUNS)
+        )
+        sheet.record("round.nvflare_he_seconds.100", nvflare["seconds"], "s")
+        sheet.record("round.encrypted_sum_seconds.100", own_s, "s")
+        # The same work on both sides: encrypt, serialise, add, decrypt.
+        ratio = nvflare["seconds"] / own_s
+        sheet.record("round.speedup_to_nvflare_he.100", ratio, "x")
+        # Our whole round over the network beside their arithmetic without one.
+        whole = nvflare["seconds"] / cost.seconds
+        sheet.record("round.speedup_whole_to_nvflare_he.100", whole, "x")
+        per_client = nvflare["bytes"]
+        sheet.record("round.nvflare_he_bytes_per_client.100", per_client, "bytes")
 
 
-def _measure_simulated(sheet: Sheet, size: int) -> None:
-    measured = measured_round(size)
-    spent_s = measured.seconds
-    suffix = f"simulated.n{size}" if size != LARGE else f"n{size}"
-    sheet.record(f"round.seconds.{suffix}", sum(spent_s.values()), "s")
-    sheet.record(f"round.bytes_per_member.{suffix}", measured.bytes_per_member, "bytes")
-    for who, steps in (("member", _MEMBER_STEPS), ("coordinator", _COORDINATOR_STEPS)):
-        each = size if who == "member" else 1
-        for step in steps:
-            step_ms = spent_s[step] / each * 1000
-            sheet.record(f"round.{who}_ms.{step}.{suffix}", step_ms, "ms")
-        whole_ms = sum(spent_s[step] for step in steps) / each * 1000
-        sheet.record(f"round.{who}_ms.{suffix}", whole_ms, "ms")
+def of_peer(peer: Peer, *arguments: int, runs: int = 1) -> Mapping[str, float] | None:
+    """Return the run of median time; None, and a message, where it cannot run."""
+    try:
+        found = [peers.run(peer, *arguments, say=console.print) for _ in range(runs)]
+    except PeerUnavailable as error:
+        console.print(f"[yellow]Left out: {error}[/yellow]")
+        return None
+    return sorted(found, key=lambda one: one["seconds"])[len(found) // 2]

@@ -8,6 +8,7 @@ from typing import ClassVar, Protocol
 
 import pytest
 
+from coordinator.members.service import MembersServicer
 from coordinator.priors.service import PriorsServicer
 from coordinator.rounds.service import AggregationServicer
 from federated_router.api.v1 import errors_pb2
@@ -50,6 +51,7 @@ SERVICERS: dict[str, tuple[type[Stated], ...]] = {
     "AuditService": (AuditServicer,),
     "BudgetService": (BudgetServicer,),
     "InferenceService": (RouterInference, NodeInference),
+    "MembersService": (MembersServicer,),
     "NodeRegistryService": (RegistryServicer,),
     "OpsService": (OpsServicer,),
     "PriorsService": (PriorsServicer,),
@@ -171,7 +173,8 @@ def test_servicer_that_forgets_a_method_cannot_be_bound() -> None:
 
     binding = ServiceBinding(SERVICES["RoutingService"], Forgetful())
 
-    with pytest.raises(TypeError, match="GetStrategy, SetStrategy"):
+    missing = "ApplyPriors, GetAppliedPriors, GetStrategy, SetStrategy"
+    with pytest.raises(TypeError, match=missing):
         binding.policies(1.0)
 
 

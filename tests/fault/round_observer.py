@@ -12,6 +12,13 @@ from federated_router.api.v1 import ops_pb2, priors_pb2
 from tests.support.processes import CALL_S, Calls, Processes, public, until
 
 ROUND_S = 60.0
+ENDED = frozenset(
+    {
+        pb2.Round.STATE_PUBLISHED,
+        pb2.Round.STATE_REJECTED,
+        pb2.Round.STATE_ABORTED,
+    }
+)
 SIGMAS = 6.0
 """A normal variable is further out once in 5e8; discrete Gaussians are no wider."""
 
@@ -58,7 +65,7 @@ class Observer:
 
         async def look() -> pb2.Round | None:
             found = await self._round(name)
-            over = found is not None and found.state >= pb2.Round.STATE_PUBLISHED
+            over = found is not None and found.state in ENDED
             return found if over else None
 
         return await until(look, what=f"'{name}' ends", within_s=within_s)

@@ -18,6 +18,7 @@ STATES = (
     "joining",
     "revealing",
     "collecting",
+    "checking",
     "summing",
     "opening",
     "validating",
@@ -81,7 +82,7 @@ async def test_coordinator_killed_in_any_state_counts_nobody_twice(
         assert counted > REQUESTS - tolerance
 
 
-@pytest.mark.parametrize("state", ["revealing", "collecting", "opening"])
+@pytest.mark.parametrize("state", ["revealing", "collecting", "checking", "opening"])
 async def test_member_that_disappears_is_carried_through(
     state: str, federation: Processes
 ) -> None:

@@ -33,7 +33,6 @@ from federated_router.budget.chain import ChainHead
 from federated_router.budget.checkpoint import Checkpoint, CheckpointSigner
 from federated_router.budget.ledger import ReserveRequest
 from federated_router.budget.port import LedgerStore
-from federated_router.budget.renewal import RenewalPolicy
 from federated_router.budget.reservation import (
     Charge,
     Owner,
@@ -43,6 +42,7 @@ from federated_router.budget.reservation import (
 from federated_router.kit.clock import ManualClock
 from federated_router.kit.errors import BudgetExhausted
 from federated_router.privacy.measure import Measure, step_units
+from federated_router.privacy.renewal import RenewalPolicy
 from federated_router.privacy.step import GaussianStep, LaplaceStep, Step, TokenStep
 from federated_router.privacy.step_text import step_text
 

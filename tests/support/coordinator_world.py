@@ -4,7 +4,7 @@ The coordinator is the product's own, on a real SQLite file and a clock that sta
 still; killing it drops everything but the file.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,22 +14,26 @@ import grpc
 
 from coordinator.app import MIGRATIONS, Core, assemble
 from coordinator.config import (
-    CatalogueSettings,
     CoordinatorSettings,
     RoundSettings,
     StoreSettings,
 )
+from coordinator.priors.settings import CatalogueSettings
 from coordinator.rounds.round import RoundName
 from federated_router.api.v1 import aggregation_pb2 as pb2
 from federated_router.federation.credentials import Credentials
 from federated_router.federation.round_view import (
+    Announcement,
     Contribution,
     RosterMember,
     Round,
     SealedShares,
 )
+from federated_router.federation.survivor_signature import SurvivorSet
 from federated_router.federation.wire import (
+    contributor_set_from_message,
     keys_to_message,
+    roster_from_message,
     round_from_message,
     survivor_set_from_message,
 )
@@ -38,7 +42,7 @@ from federated_router.kit.clock import ManualClock
 from federated_router.kit.config import TlsSettings
 from federated_router.kit.database import Database
 from federated_router.kit.identity import Identity, Role, set_current_identity
-from federated_router.priors.catalogue import Cell
+from federated_router.priors.contents import Cell
 from tests.support.round_member import TRUST_DOMAIN, Certificates
 
 CELL = Cell("models/a", "eu")
@@ -51,6 +55,7 @@ ROUNDS = RoundSettings(
     joining_s=60,
     revealing_s=30,
     collecting_s=120,
+    checking_s=120,
     summing_s=120,
     opening_s=120,
     validating_s=60,
@@ -102,7 +107,9 @@ class CoordinatorWorld:
             store=StoreSettings(
                 url=f"sqlite+aiosqlite:///{self.directory}/coordinator.sqlite"
             ),
-            catalogue=CatalogueSettings(models=("a",), regions=("eu",), slot_max=1000),
+            catalogue=CatalogueSettings(
+                models=("a",), regions=("eu",), slot_max=1000, samples_min=0
+            ),
             rounds=self.rounds,
         )
         self._database = await Database.open(settings.store.url, migrations=MIGRATIONS)
@@ -140,10 +147,12 @@ class CoordinatorWorld:
         response = await self.core.aggregation.CreateRound(request, CONTEXT)
         return RoundName(response.round.name)
 
-    async def newest(self) -> pb2.Round:
+    async def newest(self, *, full: bool = False) -> pb2.Round:
         """Return the newest round as everybody sees it."""
+        set_current_identity(identity("operator/op"))
+        view = pb2.ROUND_VIEW_FULL if full else pb2.ROUND_VIEW_BASIC
         responses = self.core.aggregation.WatchRound(
-            pb2.WatchRoundRequest(name="rounds/-"), CONTEXT
+            pb2.WatchRoundRequest(name="rounds/-", view=view), CONTEXT
         )
         async with aclosing(responses):
             return (await anext(responses)).round
@@ -211,7 +220,7 @@ class InProcessRounds:
     async def download_shares(
         self, round_name: str, *, size_bytes_max: int
     ) -> SealedShares:
-        """Return the survivor set and this holder's shares."""
+        """Return the contributor set and this holder's shares."""
         set_current_identity(self.caller)
         request = pb2.DownloadSharesRequest(round=round_name)
         stream = self.world.core.aggregation.DownloadShares(request, CONTEXT)
@@ -219,7 +228,33 @@ class InProcessRounds:
             first, *chunks = [part async for part in stream]
         body = b"".join(part.chunk for part in chunks)
         assert len(body) == first.header.size_bytes <= size_bytes_max
-        return SealedShares(survivor_set_from_message(first.header), body)
+        return SealedShares(contributor_set_from_message(first.header), body)
+
+    async def roster(
+        self, round_name: str, *, known: Mapping[bytes, Announcement]
+    ) -> tuple[RosterMember, ...]:
+        """Return the final roster."""
+        set_current_identity(self.caller)
+        request = pb2.GetRosterRequest(round=round_name, known_keys=list(known))
+        response = await self.world.core.aggregation.GetRoster(request, CONTEXT)
+        return roster_from_message(response, round_name=round_name, known=known)
+
+    async def check(
+        self, round_name: str, *, combinations: bytes, signature: bytes
+    ) -> None:
+        """Send the one check."""
+        set_current_identity(self.caller)
+        request = pb2.SubmitDealingCheckRequest(
+            round=round_name, combinations=combinations, signature=signature
+        )
+        await self.world.core.aggregation.SubmitDealingCheck(request, CONTEXT)
+
+    async def survivors(self, round_name: str) -> SurvivorSet:
+        """Return the signed survivor set."""
+        set_current_identity(self.caller)
+        request = pb2.GetSurvivorSetRequest(round=round_name)
+        response = await self.world.core.aggregation.GetSurvivorSet(request, CONTEXT)
+        return survivor_set_from_message(response)
 
     async def answer(
         self, round_name: str, *, share_sum: bytes, signature: bytes

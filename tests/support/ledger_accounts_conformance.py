@@ -17,7 +17,6 @@ from federated_router.budget.accounts import (
 from federated_router.budget.blocks import block_name, block_terms
 from federated_router.budget.entries import EntryKind
 from federated_router.budget.port import LedgerStore
-from federated_router.budget.renewal import RenewalPolicy
 from federated_router.budget.reservation import RequestId
 from federated_router.budget.transactions import ReserveOutcome
 from federated_router.kit.clock import ManualClock
@@ -30,6 +29,7 @@ from federated_router.kit.errors import (
     ProposalUnknown,
     SecondPersonNeeded,
 )
+from federated_router.privacy.renewal import RenewalPolicy
 from tests.support.ledger_world import (
     DATASET,
     LEASE_S,

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from federated_router.budget.accounts import AccountName, BlockScheme, BlockTerms
 from federated_router.budget.blocks import block_name
-from federated_router.budget.renewal import RenewalPolicy
 from federated_router.budget.reservation import ReservationState
+from federated_router.privacy.renewal import RenewalPolicy
 from tests.support.ledger_world import terms
 
 DAY_S = 86_400

@@ -12,11 +12,11 @@ from federated_router.budget.chain import ChainHead, genesis
 from federated_router.budget.checkpoint import CheckpointSigner, is_genuine
 from federated_router.budget.port import LedgerStore
 from federated_router.budget.record_calls import ANSWERS_DELETED_MAX
-from federated_router.budget.renewal import RenewalPolicy
 from federated_router.budget.reservation import ReleaseCause, RequestId
 from federated_router.budget.rows import Spending
 from federated_router.kit.clock import ManualClock
 from federated_router.kit.errors import AccountUnknown, FieldInvalid, RequestIdReused
+from federated_router.privacy.renewal import RenewalPolicy
 from tests.support.ledger_world import (
     DATASET,
     DAY_S,

@@ -5,7 +5,6 @@ import asyncio
 import pytest
 
 from federated_router.budget.port import LedgerStore
-from federated_router.budget.renewal import RenewalPolicy
 from federated_router.budget.reservation import (
     Owner,
     RequestId,
@@ -17,6 +16,7 @@ from federated_router.kit.errors import (
     NotFound,
     RequestIdReused,
 )
+from federated_router.privacy.renewal import RenewalPolicy
 from tests.support.ledger_world import (
     BOTH,
     DATASET,

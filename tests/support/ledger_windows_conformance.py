@@ -5,7 +5,6 @@ import pytest
 from federated_router.budget.accounts import AccountName
 from federated_router.budget.entries import EntryKind
 from federated_router.budget.port import PAGE_SIZE_MAX, LedgerStore
-from federated_router.budget.renewal import RenewalPolicy
 from federated_router.budget.reservation import (
     RequestId,
 )
@@ -14,6 +13,7 @@ from federated_router.kit.errors import (
     BudgetExhausted,
     FieldInvalid,
 )
+from federated_router.privacy.renewal import RenewalPolicy
 from tests.support.ledger_world import (
     BOTH,
     CAUSE,

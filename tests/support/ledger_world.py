@@ -16,13 +16,13 @@ from federated_router.budget.chain import ChainedEntry, genesis, head_after, lin
 from federated_router.budget.entries import Entry, EntryKind
 from federated_router.budget.ledger import ReserveRequest
 from federated_router.budget.port import PAGE_SIZE_MAX, LedgerStore
-from federated_router.budget.renewal import RenewalPolicy
 from federated_router.budget.reservation import (
     Charge,
     Owner,
     ReleaseCause,
     RequestId,
 )
+from federated_router.privacy.renewal import RenewalPolicy
 
 DATASET = AccountName("accounts/dataset-ward")
 USER = AccountName("accounts/user-ada")

@@ -426,6 +426,15 @@ url = "sqlite+aiosqlite:///{self.layout.state(name) / "rounds.sqlite"}"
 [catalogue]
 models = ["endless"]
 regions = ["north"]
+samples_min = 0
+
+[budget]
+url = "sqlite+aiosqlite:///{self.layout.state(name) / "ledger.sqlite"}"
+audit_key = "{self.layout.audit_key(name)}"
+timeout_s = 2.0
+
+[rounds.budget]
+epsilon = "2000"
 
 [rounds]
 noise_scale = {NOISE_SCALE}
@@ -433,6 +442,7 @@ participation_min = 0.7
 joining_s = 20.0
 revealing_s = 5.0
 collecting_s = 8.0
+checking_s = 8.0
 summing_s = 20.0
 opening_s = 20.0
 validating_s = 20.0

@@ -1,26 +1,33 @@
 """A coordinator in memory that does its part honestly, and can be told not to."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from federated_router.crypto import beacon, ckks, opening, packed_shamir, quantise
 from federated_router.crypto.body import CIPHERTEXT_BYTES
 from federated_router.crypto.transcript import MemberName
-from federated_router.federation.contribution import sealed_bytes
 from federated_router.federation.credentials import Credentials
+from federated_router.federation.holder import sealed_bytes
+from federated_router.federation.noise_terms import NoiseTerms
 from federated_router.federation.round_view import (
+    Announcement,
     Contribution,
-    NoiseTerms,
     RosterMember,
     Round,
     RoundState,
     SealedShares,
 )
-from federated_router.federation.statements import Survivor, attempt_of
-from federated_router.federation.survivor_signature import SurvivorSet, sign_survivors
+from federated_router.federation.statements import Contributor, attempt_of
+from federated_router.federation.survivor_signature import (
+    ContributorSet,
+    SurvivorSet,
+    sign_contributors,
+    sign_survivors,
+)
 from federated_router.federation.verification import Roster
 from federated_router.kit.errors import RoundUnknown, ShareConflict, Unavailable
-from federated_router.priors.catalogue import Catalogue, Cell
+from federated_router.priors.catalogue import Catalogue
+from federated_router.priors.contents import Cell
 
 ROUND = "rounds/r1"
 CELL = Cell("models/a", "eu")
@@ -37,6 +44,8 @@ class MemoryCoordinator:
     contributions: dict[MemberName, Contribution] = field(default_factory=dict)
     sent: list[tuple[MemberName, bytes]] = field(default_factory=list)
     answers: dict[MemberName, bytes] = field(default_factory=dict)
+    checks: dict[MemberName, bytes] = field(default_factory=dict)
+    unaccepted: set[MemberName] = field(default_factory=set)
     excluded: set[MemberName] = field(default_factory=set)
     lose_next_response: bool = False
     known: bool = True
@@ -75,6 +84,10 @@ class MemoryCoordinator:
         return self._enter(state)
 
     def end_collecting(self) -> Round:
+        """Fix the contributors and enter CHECKING."""
+        return self._enter(RoundState.CHECKING)
+
+    def end_checking(self) -> Round:
         """Fix the survivors and enter OPENING."""
         self.round = replace(
             self.round, survivors=frozenset(set(self.contributions) - self.excluded)
@@ -85,21 +98,45 @@ class MemoryCoordinator:
         """End the round."""
         return self._enter(state)
 
-    def survivor_set(self) -> SurvivorSet:
-        """Return the signed survivors, in the order of names."""
-        survivors = tuple(
-            Survivor(name, kept.sha256, kept.signature)
-            for name, kept in sorted(self.contributions.items())
-            if name in self.round.survivors
+    def contributor_set(self) -> ContributorSet:
+        """Return the signed contributors, by number."""
+        contributors = tuple(
+            Contributor(number, kept.sha256, kept.signature)
+            for number, entry in enumerate(self.round.roster, start=1)
+            if entry.member not in self.unaccepted
+            and (kept := self.contributions.get(entry.member))
         )
-        return self.signed(survivors)
+        return self.signed(contributors)
 
-    def signed(self, survivors: Sequence[Survivor]) -> SurvivorSet:
-        """Return any set under this coordinator's signature."""
+    def signed(self, contributors: Sequence[Contributor]) -> ContributorSet:
+        """Return any contributors under this coordinator's signature."""
+        signature = sign_contributors(
+            self.round.name,
+            self.round.roster_hash,
+            contributors,
+            certificate_key=self.credentials.certificate_key,
+        )
+        return ContributorSet(
+            tuple(contributors), signature, self.credentials.certificate_der
+        )
+
+    def survivor_set(self) -> SurvivorSet:
+        """Return the signed survivors, by number."""
+        survivors = tuple(
+            number
+            for number, entry in enumerate(self.round.roster, start=1)
+            if entry.member in self.round.survivors
+        )
+        return self.signed_survivors(survivors)
+
+    def signed_survivors(self, survivors: Sequence[int]) -> SurvivorSet:
+        """Return any survivors under this coordinator's signature."""
+        digest = self.contributor_set().sha256(self.round.name, self.round.roster_hash)
         signature = sign_survivors(
             self.round.name,
             self.round.roster_hash,
             survivors,
+            contributors_sha256=digest,
             certificate_key=self.credentials.certificate_key,
         )
         return SurvivorSet(
@@ -107,15 +144,17 @@ class MemoryCoordinator:
         )
 
     def shares_for(self, holder: MemberName) -> SealedShares:
-        """Return what the survivors sealed to one holder."""
-        claim = self.survivor_set()
+        """Return what the contributors sealed to one holder."""
+        claim = self.contributor_set()
         index = [entry.member for entry in self.round.roster].index(holder)
         size = sealed_bytes(self.roster)
         ciphertext = self.ciphertexts * CIPHERTEXT_BYTES
         start = ciphertext + index * size
         parts = [
-            self.contributions[survivor.member].body[start : start + size]
-            for survivor in claim.survivors
+            self.contributions[self.roster.member_of(entry.number)].body[
+                start : start + size
+            ]
+            for entry in claim.contributors
         ]
         return SealedShares(claim, b"".join(parts))
 
@@ -137,7 +176,7 @@ class MemoryCoordinator:
             for number, entry in enumerate(self.round.roster, start=1)
         }
         answers = {
-            numbers[name]: packed_shamir.share_from_bytes(answer, thresholds)
+            numbers[name]: packed_shamir.answer_from_bytes(answer, thresholds)[0]
             for name, answer in self.answers.items()
         }
         found = opening.open_secret(
@@ -229,11 +268,40 @@ class MemoryRounds:
     async def download_shares(
         self, round_name: str, *, size_bytes_max: int
     ) -> SealedShares:
-        """Return the survivors' shares for this holder."""
+        """Return the contributors' shares for this holder."""
         assert round_name == self._coordinator.round.name
         shares = self._coordinator.shares_for(self._member)
         assert len(shares.body) <= size_bytes_max
         return shares
+
+    async def roster(
+        self, round_name: str, *, known: Mapping[bytes, Announcement]
+    ) -> tuple[RosterMember, ...]:
+        """Return the roster; keys of known digests are the caller's own copies."""
+        assert round_name == self._coordinator.round.name
+        return tuple(
+            replace(
+                entry,
+                announcement=known.get(entry.announcement.sha256, entry.announcement),
+            )
+            for entry in self._coordinator.round.roster
+        )
+
+    async def check(
+        self, round_name: str, *, combinations: bytes, signature: bytes
+    ) -> None:
+        """Keep the check; refuse another one."""
+        assert round_name == self._coordinator.round.name
+        assert signature
+        known = self._coordinator.checks.setdefault(self._member, combinations)
+        if known != combinations:
+            raise ShareConflict("Another check is here.")
+        self._coordinator.lose()
+
+    async def survivors(self, round_name: str) -> SurvivorSet:
+        """Return the signed survivor set."""
+        assert round_name == self._coordinator.round.name
+        return self._coordinator.survivor_set()
 
     async def answer(
         self, round_name: str, *, share_sum: bytes, signature: bytes

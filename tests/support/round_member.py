@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from federated_router.federation.contribution import NoiseSource
 from federated_router.federation.credentials import Credentials
 from federated_router.federation.member import Member
 from federated_router.federation.round_view import RoundsClient
@@ -18,6 +17,7 @@ from federated_router.federation.verification import Floor
 from federated_router.kit.authority import Authority, IdentityFiles
 from federated_router.kit.clock import Clock
 from federated_router.kit.identity import Identity, Role
+from federated_router.privacy.noise import NoiseSource
 
 NAMES = ("node/node-1", "node/node-2", "node/node-3", "router/router-1")
 TRUST_DOMAIN = "test.federation"

@@ -25,6 +25,7 @@ DURATIONS = Durations(
     joining_s=10,
     revealing_s=10,
     collecting_s=10,
+    checking_s=10,
     summing_s=10,
     opening_s=10,
     validating_s=10,
@@ -39,7 +40,6 @@ TERMS = Terms(
     members_max=8,
     members_expected=MEMBERS,
     noise_scale=4.0,
-    sensitivity_squared=1,
     colluders_max=None,
     durations=DURATIONS,
 )
@@ -94,6 +94,11 @@ def contributed(index: int, *, content: bytes | None = None) -> events.Contribut
     )
 
 
+def checked(index: int, *, combinations: bytes = b"combinations") -> events.Checked:
+    """Return what the member computed from its shares."""
+    return events.Checked(member(index), combinations)
+
+
 def answered(index: int, *, share_sum: bytes = b"answer") -> events.Answered:
     """Return the member's answer."""
     return events.Answered(member(index), share_sum)
@@ -103,6 +108,10 @@ STEPS: dict[State, tuple[events.Event, ...]] = {
     State.JOINING: tuple(joined(index) for index in range(1, MEMBERS + 1)),
     State.REVEALING: tuple(revealed(index) for index in range(1, MEMBERS + 1)),
     State.COLLECTING: tuple(contributed(index) for index in range(1, MEMBERS + 1)),
+    State.CHECKING: (
+        *(checked(index) for index in range(1, MEMBERS + 1)),
+        events.Judged(),
+    ),
     State.SUMMING: (events.Summed(),),
     State.OPENING: (*(answered(index) for index in (1, 2, 3)), events.Opened(())),
     State.VALIDATING: (events.Released(1),),

@@ -10,8 +10,9 @@ from coordinator.app import MIGRATIONS
 from coordinator.priors.store import PriorsStore
 from coordinator.rounds import events, lifecycle
 from coordinator.rounds.round import Round, RoundName
+from coordinator.rounds.share_rows import Body
 from coordinator.rounds.state import State
-from coordinator.rounds.store import Body, Request, RoundStore
+from coordinator.rounds.store import Request, RoundStore
 from federated_router.kit.database import Database
 from federated_router.kit.errors import (
     PriorsUnknown,
@@ -51,13 +52,14 @@ class OpenStores:
         """Store one transition with what belongs to it."""
         after = lifecycle.advance(before, event, script.START_S)
         assert after is not before
-        body = priors = None
+        bodies: tuple[Body, ...] = ()
+        priors = None
         if isinstance(event, events.Contributed):
             index = int(event.member.rpartition("-")[2])
-            body = Body(event.member, script.body(index))
+            bodies = (Body(event.member, script.body(index)),)
         if isinstance(event, events.Released):
             priors = published(event.revision)
-        return await self.rounds.save(before, after, body=body, priors=priors)
+        return await self.rounds.save(before, after, bodies=bodies, priors=priors)
 
 
 def published(revision: int) -> Priors:
@@ -71,7 +73,7 @@ def published(revision: int) -> Priors:
         catalogue=catalogue,
         members=4,
         noise_standard_deviation=5.5,
-        performance=catalogue.decode(sums),
+        contents=catalogue.decode(sums),
     )
 
 
@@ -139,7 +141,7 @@ class RoundStoreConformance:
         assert ciphertext == script.body(4)[: held.ciphertext_bytes]
 
     @pytest.mark.parametrize("state", [State.PUBLISHED, State.REJECTED, State.ABORTED])
-    async def test_ended_round_keeps_no_body_and_no_answer(
+    async def test_ended_round_keeps_no_body_no_check_and_no_answer(
         self, stores: OpenStores, state: State
     ) -> None:
         """What could be opened later is deleted in the transaction that ends it."""
@@ -149,9 +151,56 @@ class RoundStoreConformance:
             bodies = await connection.execute(
                 text("SELECT body FROM round_contributions")
             )
-            answers = await connection.execute(text("SELECT * FROM round_answers"))
             assert set(bodies.scalars()) == {None}
-            assert answers.all() == []
+            for table in ("round_checks", "round_answers", "round_sealed_shares"):
+                said = await connection.execute(text(f"SELECT * FROM {table}"))  # noqa: S608 - one of three names.
+                assert said.all() == []
+        with pytest.raises(StoreUnavailable):
+            await stores.rounds.ciphertext(held, script.member(1))
+
+    async def test_what_was_judged_about_members_is_read_back(
+        self, stores: OpenStores
+    ) -> None:
+        """Names, marks and times outlive the round: an operator asks for them later."""
+        collecting = await stores.play(*path_to(State.COLLECTING))
+        checking = collecting
+        for event in script.STEPS[State.COLLECTING]:
+            checking = await stores.step(checking, event)
+        checking = await stores.step(checking, events.Expelled(script.member(4)))
+        for event in script.STEPS[State.CHECKING][:3]:
+            checking = await stores.step(checking, event)
+        judged = await stores.step(
+            checking,
+            events.Judged(
+                inconsistent=(script.member(1),),
+                liars=(script.member(2),),
+                disputed=(script.member(3),),
+            ),
+        )
+
+        found = await stores.rounds.load(script.NAME)
+
+        assert found == judged
+        assert found.inconsistent == (script.member(1),)
+        assert found.liars == (script.member(2),)
+        assert found.disputed == (script.member(3),)
+        assert found.contributors == tuple(map(script.member, (1, 2, 3, 4)))
+        assert found.survivors == tuple(map(script.member, (2, 3, 4)))
+        assert found.members[script.member(4)].expelled
+        assert found.members[script.member(1)].progress.check_s == script.START_S
+        assert found.members[script.member(4)].progress.check_s is None
+
+    async def test_contribution_of_an_expelled_member_is_deleted(
+        self, stores: OpenStores
+    ) -> None:
+        """Revoked while members still contribute, it is in no sum."""
+        held = await stores.play(*path_to(State.COLLECTING), script.contributed(1))
+        held = await stores.step(held, events.Expelled(script.member(1)))
+
+        found = await stores.rounds.load(script.NAME)
+
+        assert found == held
+        assert not found.contributions
         with pytest.raises(StoreUnavailable):
             await stores.rounds.ciphertext(held, script.member(1))
 

@@ -61,6 +61,11 @@ class AggregationServiceStub:
                 request_serializer=federated__router_dot_api_dot_v1_dot_aggregation__pb2.WatchRoundRequest.SerializeToString,
                 response_deserializer=federated__router_dot_api_dot_v1_dot_aggregation__pb2.WatchRoundResponse.FromString,
                 _registered_method=True)
+        self.GetRoster = channel.unary_unary(
+                '/federated_router.api.v1.AggregationService/GetRoster',
+                request_serializer=federated__router_dot_api_dot_v1_dot_aggregation__pb2.GetRosterRequest.SerializeToString,
+                response_deserializer=federated__router_dot_api_dot_v1_dot_aggregation__pb2.GetRosterResponse.FromString,
+                _registered_method=True)
         self.JoinRound = channel.unary_unary(
                 '/federated_router.api.v1.AggregationService/JoinRound',
                 request_serializer=federated__router_dot_api_dot_v1_dot_aggregation__pb2.JoinRoundRequest.SerializeToString,
@@ -80,6 +85,16 @@ class AggregationServiceStub:
                 '/federated_router.api.v1.AggregationService/DownloadShares',
                 request_serializer=federated__router_dot_api_dot_v1_dot_aggregation__pb2.DownloadSharesRequest.SerializeToString,
                 response_deserializer=federated__router_dot_api_dot_v1_dot_aggregation__pb2.DownloadSharesResponse.FromString,
+                _registered_method=True)
+        self.SubmitDealingCheck = channel.unary_unary(
+                '/federated_router.api.v1.AggregationService/SubmitDealingCheck',
+                request_serializer=federated__router_dot_api_dot_v1_dot_aggregation__pb2.SubmitDealingCheckRequest.SerializeToString,
+                response_deserializer=federated__router_dot_api_dot_v1_dot_aggregation__pb2.SubmitDealingCheckResponse.FromString,
+                _registered_method=True)
+        self.GetSurvivorSet = channel.unary_unary(
+                '/federated_router.api.v1.AggregationService/GetSurvivorSet',
+                request_serializer=federated__router_dot_api_dot_v1_dot_aggregation__pb2.GetSurvivorSetRequest.SerializeToString,
+                response_deserializer=federated__router_dot_api_dot_v1_dot_aggregation__pb2.GetSurvivorSetResponse.FromString,
                 _registered_method=True)
         self.SubmitOpening = channel.unary_unary(
                 '/federated_router.api.v1.AggregationService/SubmitOpening',
@@ -108,7 +123,8 @@ class AggregationServiceServicer:
 
         Caller: operators.
         Idempotent: by `request_id`.
-        Errors: ROUND_STATE_WRONG (another round runs), REQUEST_ID_REUSED.
+        Errors: ROUND_STATE_WRONG (another round runs), REQUEST_ID_REUSED,
+        BUDGET_EXHAUSTED (the federation's account cannot bear another round).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -143,6 +159,19 @@ class AggregationServiceServicer:
         Caller: members and operators.
         Idempotent: yes.
         Errors: ROUND_UNKNOWN, LIMIT_REACHED, DRAINING.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRoster(self, request, context):
+        """Returns a round's final roster. Keys of which the caller already holds the digest are
+        left out, so that a member fetches each certificate once and not in every round.
+
+        Caller: members on the roster, and operators.
+        Idempotent: yes, the roster of a round never changes.
+        Errors: ROUND_UNKNOWN, ROUND_STATE_WRONG (it is not final yet), NOT_ON_ROSTER,
+        LIMIT_REACHED (more known digests than a roster has entries).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -184,8 +213,33 @@ class AggregationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DownloadShares(self, request, context):
-        """Streams the shares that survivors sealed to the caller: one header with the signed
-        survivor set, then chunks.
+        """Streams the shares that contributors sealed to the caller: one header with the signed
+        contributor set, then chunks. From CHECKING on.
+
+        Caller: members on the roster.
+        Idempotent: yes, the set of a round never changes.
+        Errors: ROUND_STATE_WRONG, NOT_ON_ROSTER.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SubmitDealingCheck(self, request, context):
+        """Submits what the caller computes from its shares of each contributor's secret, so
+        that contributors who dealt inconsistent shares are named and left out of the sum.
+
+        Caller: members on the roster.
+        Idempotent: the same bytes; others are SHARE_CONFLICT.
+        Errors: ROUND_STATE_WRONG, NOT_ON_ROSTER, SIGNATURE_INVALID, SHARE_CONFLICT,
+        FIELD_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSurvivorSet(self, request, context):
+        """Returns the signed survivor set: the contributors whose secrets the sum adds. From
+        OPENING on.
 
         Caller: members on the roster.
         Idempotent: yes, the set of a round never changes.
@@ -196,7 +250,7 @@ class AggregationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SubmitOpening(self, request, context):
-        """Submits the caller's one answer: the sum of its shares over the survivor set.
+        """Submits the caller's one answer: the sum of its shares over each cohort's survivors.
 
         Caller: members on the roster.
         Idempotent: the same bytes; others are SHARE_CONFLICT.
@@ -241,6 +295,11 @@ def add_AggregationServiceServicer_to_server(servicer, server):
                     request_deserializer=federated__router_dot_api_dot_v1_dot_aggregation__pb2.WatchRoundRequest.FromString,
                     response_serializer=federated__router_dot_api_dot_v1_dot_aggregation__pb2.WatchRoundResponse.SerializeToString,
             ),
+            'GetRoster': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRoster,
+                    request_deserializer=federated__router_dot_api_dot_v1_dot_aggregation__pb2.GetRosterRequest.FromString,
+                    response_serializer=federated__router_dot_api_dot_v1_dot_aggregation__pb2.GetRosterResponse.SerializeToString,
+            ),
             'JoinRound': grpc.unary_unary_rpc_method_handler(
                     servicer.JoinRound,
                     request_deserializer=federated__router_dot_api_dot_v1_dot_aggregation__pb2.JoinRoundRequest.FromString,
@@ -260,6 +319,16 @@ def add_AggregationServiceServicer_to_server(servicer, server):
                     servicer.DownloadShares,
                     request_deserializer=federated__router_dot_api_dot_v1_dot_aggregation__pb2.DownloadSharesRequest.FromString,
                     response_serializer=federated__router_dot_api_dot_v1_dot_aggregation__pb2.DownloadSharesResponse.SerializeToString,
+            ),
+            'SubmitDealingCheck': grpc.unary_unary_rpc_method_handler(
+                    servicer.SubmitDealingCheck,
+                    request_deserializer=federated__router_dot_api_dot_v1_dot_aggregation__pb2.SubmitDealingCheckRequest.FromString,
+                    response_serializer=federated__router_dot_api_dot_v1_dot_aggregation__pb2.SubmitDealingCheckResponse.SerializeToString,
+            ),
+            'GetSurvivorSet': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSurvivorSet,
+                    request_deserializer=federated__router_dot_api_dot_v1_dot_aggregation__pb2.GetSurvivorSetRequest.FromString,
+                    response_serializer=federated__router_dot_api_dot_v1_dot_aggregation__pb2.GetSurvivorSetResponse.SerializeToString,
             ),
             'SubmitOpening': grpc.unary_unary_rpc_method_handler(
                     servicer.SubmitOpening,
@@ -398,6 +467,33 @@ class AggregationService:
             _registered_method=True)
 
     @staticmethod
+    def GetRoster(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/federated_router.api.v1.AggregationService/GetRoster',
+            federated__router_dot_api_dot_v1_dot_aggregation__pb2.GetRosterRequest.SerializeToString,
+            federated__router_dot_api_dot_v1_dot_aggregation__pb2.GetRosterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def JoinRound(request,
             target,
             options=(),
@@ -495,6 +591,60 @@ class AggregationService:
             '/federated_router.api.v1.AggregationService/DownloadShares',
             federated__router_dot_api_dot_v1_dot_aggregation__pb2.DownloadSharesRequest.SerializeToString,
             federated__router_dot_api_dot_v1_dot_aggregation__pb2.DownloadSharesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SubmitDealingCheck(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/federated_router.api.v1.AggregationService/SubmitDealingCheck',
+            federated__router_dot_api_dot_v1_dot_aggregation__pb2.SubmitDealingCheckRequest.SerializeToString,
+            federated__router_dot_api_dot_v1_dot_aggregation__pb2.SubmitDealingCheckResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSurvivorSet(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/federated_router.api.v1.AggregationService/GetSurvivorSet',
+            federated__router_dot_api_dot_v1_dot_aggregation__pb2.GetSurvivorSetRequest.SerializeToString,
+            federated__router_dot_api_dot_v1_dot_aggregation__pb2.GetSurvivorSetResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -21,11 +21,13 @@ class Account(_message.Message):
         KIND_USER: _ClassVar[Account.Kind]
         KIND_BLOCK: _ClassVar[Account.Kind]
         KIND_DEPARTMENT: _ClassVar[Account.Kind]
+        KIND_FEDERATION: _ClassVar[Account.Kind]
     KIND_UNSPECIFIED: Account.Kind
     KIND_DATASET: Account.Kind
     KIND_USER: Account.Kind
     KIND_BLOCK: Account.Kind
     KIND_DEPARTMENT: Account.Kind
+    KIND_FEDERATION: Account.Kind
     class Promise(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         PROMISE_UNSPECIFIED: _ClassVar[Account.Promise]

@@ -28,9 +28,10 @@ if _version_not_supported:
 class BudgetServiceStub:
     """Privacy budgets. All amounts are integers, in 1e-12 of the account's own measure of
     loss (zCDP rho, or the Renyi loss at one order); epsilon is shown for people and never
-    computed with. Accounts of data sets and their blocks carry the guarantee; accounts of
-    departments and users are quotas: they limit how fast somebody learns, and promise
-    nothing about a record.
+    computed with. Accounts of data sets, of their blocks and of a federation's rounds carry
+    the guarantee; accounts of departments and users are quotas: they limit how fast
+    somebody learns, and promise nothing about a record. Routers serve it, and coordinators
+    serve it to operators.
     """
 
     def __init__(self, channel):
@@ -94,9 +95,10 @@ class BudgetServiceStub:
 class BudgetServiceServicer:
     """Privacy budgets. All amounts are integers, in 1e-12 of the account's own measure of
     loss (zCDP rho, or the Renyi loss at one order); epsilon is shown for people and never
-    computed with. Accounts of data sets and their blocks carry the guarantee; accounts of
-    departments and users are quotas: they limit how fast somebody learns, and promise
-    nothing about a record.
+    computed with. Accounts of data sets, of their blocks and of a federation's rounds carry
+    the guarantee; accounts of departments and users are quotas: they limit how fast
+    somebody learns, and promise nothing about a record. Routers serve it, and coordinators
+    serve it to operators.
     """
 
     def CreateAccount(self, request, context):
@@ -277,9 +279,10 @@ def add_BudgetServiceServicer_to_server(servicer, server):
 class BudgetService:
     """Privacy budgets. All amounts are integers, in 1e-12 of the account's own measure of
     loss (zCDP rho, or the Renyi loss at one order); epsilon is shown for people and never
-    computed with. Accounts of data sets and their blocks carry the guarantee; accounts of
-    departments and users are quotas: they limit how fast somebody learns, and promise
-    nothing about a record.
+    computed with. Accounts of data sets, of their blocks and of a federation's rounds carry
+    the guarantee; accounts of departments and users are quotas: they limit how fast
+    somebody learns, and promise nothing about a record. Routers serve it, and coordinators
+    serve it to operators.
     """
 
     @staticmethod

@@ -27,7 +27,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!federated_router/api/v1/ops.proto\x12\x17\x66\x65\x64\x65rated_router.api.v1\x1a$federated_router/api/v1/priors.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\"\x12\n\x10GetStatusRequest\"\xe2\x01\n\x11GetStatusResponse\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x33\n\x05state\x18\x04 \x01(\x0e\x32$.federated_router.api.v1.DaemonState\x12\x32\n\x0fuptime_duration\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1d\n\x15resident_memory_bytes\x18\x06 \x01(\x03\x12\x1a\n\x12\x63onfiguration_json\x18\x07 \x01(\t\"\x0e\n\x0c\x44rainRequest\"D\n\rDrainResponse\x12\x33\n\x05state\x18\x01 \x01(\x0e\x32$.federated_router.api.v1.DaemonState\"\x0f\n\rResumeRequest\"E\n\x0eResumeResponse\x12\x33\n\x05state\x18\x01 \x01(\x0e\x32$.federated_router.api.v1.DaemonState\"L\n\x12SetLogLevelRequest\x12\x36\n\x05level\x18\x01 \x01(\x0e\x32!.federated_router.api.v1.LogLevelB\x04\xe2\x41\x01\x02\"G\n\x13SetLogLevelResponse\x12\x30\n\x05level\x18\x01 \x01(\x0e\x32!.federated_router.api.v1.LogLevel\"\x11\n\x0fGetStatsRequest\"m\n\x10GetStatsResponse\x12>\n\x0bperformance\x18\x01 \x03(\x0b\x32).federated_router.api.v1.PerformancePrior\x12\x19\n\x11latency_bounds_ms\x18\x02 \x03(\x01*{\n\x0b\x44\x61\x65monState\x12\x1c\n\x18\x44\x41\x45MON_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x44\x41\x45MON_STATE_STARTING\x10\x01\x12\x18\n\x14\x44\x41\x45MON_STATE_SERVING\x10\x02\x12\x19\n\x15\x44\x41\x45MON_STATE_DRAINING\x10\x03*z\n\x08LogLevel\x12\x19\n\x15LOG_LEVEL_UNSPECIFIED\x10\x00\x12\x13\n\x0fLOG_LEVEL_DEBUG\x10\x01\x12\x12\n\x0eLOG_LEVEL_INFO\x10\x02\x12\x15\n\x11LOG_LEVEL_WARNING\x10\x03\x12\x13\n\x0fLOG_LEVEL_ERROR\x10\x04\x32\xee\x03\n\nOpsService\x12\x62\n\tGetStatus\x12).federated_router.api.v1.GetStatusRequest\x1a*.federated_router.api.v1.GetStatusResponse\x12V\n\x05\x44rain\x12%.federated_router.api.v1.DrainRequest\x1a&.federated_router.api.v1.DrainResponse\x12Y\n\x06Resume\x12&.federated_router.api.v1.ResumeRequest\x1a\'.federated_router.api.v1.ResumeResponse\x12h\n\x0bSetLogLevel\x12+.federated_router.api.v1.SetLogLevelRequest\x1a,.federated_router.api.v1.SetLogLevelResponse\x12_\n\x08GetStats\x12(.federated_router.api.v1.GetStatsRequest\x1a).federated_router.api.v1.GetStatsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!federated_router/api/v1/ops.proto\x12\x17\x66\x65\x64\x65rated_router.api.v1\x1a$federated_router/api/v1/priors.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\"\x12\n\x10GetStatusRequest\"\xe2\x01\n\x11GetStatusResponse\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x33\n\x05state\x18\x04 \x01(\x0e\x32$.federated_router.api.v1.DaemonState\x12\x32\n\x0fuptime_duration\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1d\n\x15resident_memory_bytes\x18\x06 \x01(\x03\x12\x1a\n\x12\x63onfiguration_json\x18\x07 \x01(\t\"\x0e\n\x0c\x44rainRequest\"D\n\rDrainResponse\x12\x33\n\x05state\x18\x01 \x01(\x0e\x32$.federated_router.api.v1.DaemonState\"\x0f\n\rResumeRequest\"E\n\x0eResumeResponse\x12\x33\n\x05state\x18\x01 \x01(\x0e\x32$.federated_router.api.v1.DaemonState\"L\n\x12SetLogLevelRequest\x12\x36\n\x05level\x18\x01 \x01(\x0e\x32!.federated_router.api.v1.LogLevelB\x04\xe2\x41\x01\x02\"G\n\x13SetLogLevelResponse\x12\x30\n\x05level\x18\x01 \x01(\x0e\x32!.federated_router.api.v1.LogLevel\"\x11\n\x0fGetStatsRequest\"\xd9\x02\n\x10GetStatsResponse\x12>\n\x0bperformance\x18\x01 \x03(\x0b\x32).federated_router.api.v1.PerformancePrior\x12\x19\n\x11latency_bounds_ms\x18\x02 \x03(\x01\x12\x37\n\x08patterns\x18\x03 \x03(\x0b\x32%.federated_router.api.v1.PatternPrior\x12=\n\x0elatency_shapes\x18\x04 \x03(\x0b\x32%.federated_router.api.v1.LatencyShape\x12\x39\n\x08requests\x18\x05 \x01(\x0b\x32\'.federated_router.api.v1.RequestBalance\x12\x37\n\x05units\x18\x06 \x01(\x0b\x32(.federated_router.api.v1.StatisticsUnits\"\x84\x01\n\x0cLatencyShape\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06region\x18\x02 \x01(\t\x12\x0c\n\x04tier\x18\x03 \x01(\t\x12\x0f\n\x07samples\x18\x04 \x01(\x05\x12\x11\n\tstatistic\x18\x05 \x01(\x01\x12\x0f\n\x07p_value\x18\x06 \x01(\x01\x12\x12\n\nmultimodal\x18\x07 \x01(\x08\"\x88\x01\n\x0eRequestBalance\x12\x10\n\x08recorded\x18\x01 \x01(\x03\x12\x0f\n\x07pending\x18\x02 \x01(\x03\x12\x0e\n\x06\x66rozen\x18\x03 \x01(\x03\x12\x11\n\tpublished\x18\x04 \x01(\x03\x12\x11\n\tdiscarded\x18\x05 \x01(\x03\x12\x0f\n\x07\x63lipped\x18\x06 \x01(\x03\x12\x0c\n\x04lost\x18\x07 \x01(\x03\"q\n\x0fStatisticsUnits\x12\r\n\x05token\x18\x01 \x01(\x01\x12\x0c\n\x04\x63ost\x18\x02 \x01(\x01\x12\x10\n\x08\x65nergy_j\x18\x03 \x01(\x01\x12\x18\n\x10\x63\x61rbon_g_per_kwh\x18\x04 \x01(\x01\x12\x15\n\renergy_source\x18\x05 \x01(\t*{\n\x0b\x44\x61\x65monState\x12\x1c\n\x18\x44\x41\x45MON_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x44\x41\x45MON_STATE_STARTING\x10\x01\x12\x18\n\x14\x44\x41\x45MON_STATE_SERVING\x10\x02\x12\x19\n\x15\x44\x41\x45MON_STATE_DRAINING\x10\x03*z\n\x08LogLevel\x12\x19\n\x15LOG_LEVEL_UNSPECIFIED\x10\x00\x12\x13\n\x0fLOG_LEVEL_DEBUG\x10\x01\x12\x12\n\x0eLOG_LEVEL_INFO\x10\x02\x12\x15\n\x11LOG_LEVEL_WARNING\x10\x03\x12\x13\n\x0fLOG_LEVEL_ERROR\x10\x04\x32\xee\x03\n\nOpsService\x12\x62\n\tGetStatus\x12).federated_router.api.v1.GetStatusRequest\x1a*.federated_router.api.v1.GetStatusResponse\x12V\n\x05\x44rain\x12%.federated_router.api.v1.DrainRequest\x1a&.federated_router.api.v1.DrainResponse\x12Y\n\x06Resume\x12&.federated_router.api.v1.ResumeRequest\x1a\'.federated_router.api.v1.ResumeResponse\x12h\n\x0bSetLogLevel\x12+.federated_router.api.v1.SetLogLevelRequest\x1a,.federated_router.api.v1.SetLogLevelResponse\x12_\n\x08GetStats\x12(.federated_router.api.v1.GetStatsRequest\x1a).federated_router.api.v1.GetStatsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,10 +36,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SETLOGLEVELREQUEST'].fields_by_name['level']._loaded_options = None
   _globals['_SETLOGLEVELREQUEST'].fields_by_name['level']._serialized_options = b'\342A\001\002'
-  _globals['_DAEMONSTATE']._serialized_start=869
-  _globals['_DAEMONSTATE']._serialized_end=992
-  _globals['_LOGLEVEL']._serialized_start=994
-  _globals['_LOGLEVEL']._serialized_end=1116
+  _globals['_DAEMONSTATE']._serialized_start=1495
+  _globals['_DAEMONSTATE']._serialized_end=1618
+  _globals['_LOGLEVEL']._serialized_start=1620
+  _globals['_LOGLEVEL']._serialized_end=1742
   _globals['_GETSTATUSREQUEST']._serialized_start=165
   _globals['_GETSTATUSREQUEST']._serialized_end=183
   _globals['_GETSTATUSRESPONSE']._serialized_start=186
@@ -58,8 +58,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SETLOGLEVELRESPONSE']._serialized_end=737
   _globals['_GETSTATSREQUEST']._serialized_start=739
   _globals['_GETSTATSREQUEST']._serialized_end=756
-  _globals['_GETSTATSRESPONSE']._serialized_start=758
-  _globals['_GETSTATSRESPONSE']._serialized_end=867
-  _globals['_OPSSERVICE']._serialized_start=1119
-  _globals['_OPSSERVICE']._serialized_end=1613
+  _globals['_GETSTATSRESPONSE']._serialized_start=759
+  _globals['_GETSTATSRESPONSE']._serialized_end=1104
+  _globals['_LATENCYSHAPE']._serialized_start=1107
+  _globals['_LATENCYSHAPE']._serialized_end=1239
+  _globals['_REQUESTBALANCE']._serialized_start=1242
+  _globals['_REQUESTBALANCE']._serialized_end=1378
+  _globals['_STATISTICSUNITS']._serialized_start=1380
+  _globals['_STATISTICSUNITS']._serialized_end=1493
+  _globals['_OPSSERVICE']._serialized_start=1745
+  _globals['_OPSSERVICE']._serialized_end=2239
 # @@protoc_insertion_point(module_scope)

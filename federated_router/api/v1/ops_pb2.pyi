@@ -95,9 +95,67 @@ class GetStatsRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetStatsResponse(_message.Message):
-    __slots__ = ("performance", "latency_bounds_ms")
+    __slots__ = ("performance", "latency_bounds_ms", "patterns", "latency_shapes", "requests", "units")
     PERFORMANCE_FIELD_NUMBER: _ClassVar[int]
     LATENCY_BOUNDS_MS_FIELD_NUMBER: _ClassVar[int]
+    PATTERNS_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_SHAPES_FIELD_NUMBER: _ClassVar[int]
+    REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    UNITS_FIELD_NUMBER: _ClassVar[int]
     performance: _containers.RepeatedCompositeFieldContainer[_priors_pb2.PerformancePrior]
     latency_bounds_ms: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, performance: _Optional[_Iterable[_Union[_priors_pb2.PerformancePrior, _Mapping]]] = ..., latency_bounds_ms: _Optional[_Iterable[float]] = ...) -> None: ...
+    patterns: _containers.RepeatedCompositeFieldContainer[_priors_pb2.PatternPrior]
+    latency_shapes: _containers.RepeatedCompositeFieldContainer[LatencyShape]
+    requests: RequestBalance
+    units: StatisticsUnits
+    def __init__(self, performance: _Optional[_Iterable[_Union[_priors_pb2.PerformancePrior, _Mapping]]] = ..., latency_bounds_ms: _Optional[_Iterable[float]] = ..., patterns: _Optional[_Iterable[_Union[_priors_pb2.PatternPrior, _Mapping]]] = ..., latency_shapes: _Optional[_Iterable[_Union[LatencyShape, _Mapping]]] = ..., requests: _Optional[_Union[RequestBalance, _Mapping]] = ..., units: _Optional[_Union[StatisticsUnits, _Mapping]] = ...) -> None: ...
+
+class LatencyShape(_message.Message):
+    __slots__ = ("model", "region", "tier", "samples", "statistic", "p_value", "multimodal")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    REGION_FIELD_NUMBER: _ClassVar[int]
+    TIER_FIELD_NUMBER: _ClassVar[int]
+    SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    STATISTIC_FIELD_NUMBER: _ClassVar[int]
+    P_VALUE_FIELD_NUMBER: _ClassVar[int]
+    MULTIMODAL_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    region: str
+    tier: str
+    samples: int
+    statistic: float
+    p_value: float
+    multimodal: bool
+    def __init__(self, model: _Optional[str] = ..., region: _Optional[str] = ..., tier: _Optional[str] = ..., samples: _Optional[int] = ..., statistic: _Optional[float] = ..., p_value: _Optional[float] = ..., multimodal: _Optional[bool] = ...) -> None: ...
+
+class RequestBalance(_message.Message):
+    __slots__ = ("recorded", "pending", "frozen", "published", "discarded", "clipped", "lost")
+    RECORDED_FIELD_NUMBER: _ClassVar[int]
+    PENDING_FIELD_NUMBER: _ClassVar[int]
+    FROZEN_FIELD_NUMBER: _ClassVar[int]
+    PUBLISHED_FIELD_NUMBER: _ClassVar[int]
+    DISCARDED_FIELD_NUMBER: _ClassVar[int]
+    CLIPPED_FIELD_NUMBER: _ClassVar[int]
+    LOST_FIELD_NUMBER: _ClassVar[int]
+    recorded: int
+    pending: int
+    frozen: int
+    published: int
+    discarded: int
+    clipped: int
+    lost: int
+    def __init__(self, recorded: _Optional[int] = ..., pending: _Optional[int] = ..., frozen: _Optional[int] = ..., published: _Optional[int] = ..., discarded: _Optional[int] = ..., clipped: _Optional[int] = ..., lost: _Optional[int] = ...) -> None: ...
+
+class StatisticsUnits(_message.Message):
+    __slots__ = ("token", "cost", "energy_j", "carbon_g_per_kwh", "energy_source")
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    COST_FIELD_NUMBER: _ClassVar[int]
+    ENERGY_J_FIELD_NUMBER: _ClassVar[int]
+    CARBON_G_PER_KWH_FIELD_NUMBER: _ClassVar[int]
+    ENERGY_SOURCE_FIELD_NUMBER: _ClassVar[int]
+    token: float
+    cost: float
+    energy_j: float
+    carbon_g_per_kwh: float
+    energy_source: str
+    def __init__(self, token: _Optional[float] = ..., cost: _Optional[float] = ..., energy_j: _Optional[float] = ..., carbon_g_per_kwh: _Optional[float] = ..., energy_source: _Optional[str] = ...) -> None: ...

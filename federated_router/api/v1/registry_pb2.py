@@ -28,7 +28,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&federated_router/api/v1/registry.proto\x12\x17\x66\x65\x64\x65rated_router.api.v1\x1a\'federated_router/api/v1/inference.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x97\x03\n\x04Node\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x61\x64\x64ress\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06region\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x39\n\x06models\x18\x04 \x03(\x0b\x32#.federated_router.api.v1.ModelOfferB\x04\xe2\x41\x01\x02\x12\x38\n\x05state\x18\x05 \x01(\x0e\x32#.federated_router.api.v1.Node.StateB\x04\xe2\x41\x01\x03\x12\x35\n\x04load\x18\x06 \x01(\x0b\x32!.federated_router.api.v1.NodeLoadB\x04\xe2\x41\x01\x03\x12 \n\x12requests_in_flight\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12;\n\x11lease_expire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"C\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bSTATE_READY\x10\x01\x12\x12\n\x0eSTATE_DRAINING\x10\x02\"\xa0\x01\n\nModelOffer\x12\x13\n\x05model\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12 \n\x12\x63ontext_tokens_max\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x46\n\x0fprivate_support\x18\x03 \x01(\x0e\x32\'.federated_router.api.v1.PrivateSupportB\x04\xe2\x41\x01\x02\x12\x13\n\x05slots\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x02\">\n\x08NodeLoad\x12\x18\n\x10requests_running\x18\x01 \x01(\x05\x12\x18\n\x10requests_waiting\x18\x02 \x01(\x05\"H\n\x13RegisterNodeRequest\x12\x31\n\x04node\x18\x01 \x01(\x0b\x32\x1d.federated_router.api.v1.NodeB\x04\xe2\x41\x01\x02\"[\n\x14RegisterNodeResponse\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x12\x31\n\x0elease_duration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"p\n\x11RenewLeaseRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08lease_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12/\n\x04load\x18\x03 \x01(\x0b\x32!.federated_router.api.v1.NodeLoad\"G\n\x12RenewLeaseResponse\x12\x31\n\x0elease_duration\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"C\n\x15\x44\x65registerNodeRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08lease_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"\x18\n\x16\x44\x65registerNodeResponse\"$\n\x0eGetNodeRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\">\n\x0fGetNodeResponse\x12+\n\x04node\x18\x01 \x01(\x0b\x32\x1d.federated_router.api.v1.Node\"9\n\x10ListNodesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"Z\n\x11ListNodesResponse\x12,\n\x05nodes\x18\x01 \x03(\x0b\x32\x1d.federated_router.api.v1.Node\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"&\n\x10\x44rainNodeRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"@\n\x11\x44rainNodeResponse\x12+\n\x04node\x18\x01 \x01(\x0b\x32\x1d.federated_router.api.v1.Node2\x82\x05\n\x13NodeRegistryService\x12k\n\x0cRegisterNode\x12,.federated_router.api.v1.RegisterNodeRequest\x1a-.federated_router.api.v1.RegisterNodeResponse\x12\x65\n\nRenewLease\x12*.federated_router.api.v1.RenewLeaseRequest\x1a+.federated_router.api.v1.RenewLeaseResponse\x12q\n\x0e\x44\x65registerNode\x12..federated_router.api.v1.DeregisterNodeRequest\x1a/.federated_router.api.v1.DeregisterNodeResponse\x12\\\n\x07GetNode\x12\'.federated_router.api.v1.GetNodeRequest\x1a(.federated_router.api.v1.GetNodeResponse\x12\x62\n\tListNodes\x12).federated_router.api.v1.ListNodesRequest\x1a*.federated_router.api.v1.ListNodesResponse\x12\x62\n\tDrainNode\x12).federated_router.api.v1.DrainNodeRequest\x1a*.federated_router.api.v1.DrainNodeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&federated_router/api/v1/registry.proto\x12\x17\x66\x65\x64\x65rated_router.api.v1\x1a\'federated_router/api/v1/inference.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x97\x03\n\x04Node\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x61\x64\x64ress\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06region\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x39\n\x06models\x18\x04 \x03(\x0b\x32#.federated_router.api.v1.ModelOfferB\x04\xe2\x41\x01\x02\x12\x38\n\x05state\x18\x05 \x01(\x0e\x32#.federated_router.api.v1.Node.StateB\x04\xe2\x41\x01\x03\x12\x35\n\x04load\x18\x06 \x01(\x0b\x32!.federated_router.api.v1.NodeLoadB\x04\xe2\x41\x01\x03\x12 \n\x12requests_in_flight\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12;\n\x11lease_expire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"C\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bSTATE_READY\x10\x01\x12\x12\n\x0eSTATE_DRAINING\x10\x02\"\xae\x01\n\nModelOffer\x12\x13\n\x05model\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12 \n\x12\x63ontext_tokens_max\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x46\n\x0fprivate_support\x18\x03 \x01(\x0e\x32\'.federated_router.api.v1.PrivateSupportB\x04\xe2\x41\x01\x02\x12\x13\n\x05slots\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x0c\n\x04tier\x18\x05 \x01(\t\">\n\x08NodeLoad\x12\x18\n\x10requests_running\x18\x01 \x01(\x05\x12\x18\n\x10requests_waiting\x18\x02 \x01(\x05\"H\n\x13RegisterNodeRequest\x12\x31\n\x04node\x18\x01 \x01(\x0b\x32\x1d.federated_router.api.v1.NodeB\x04\xe2\x41\x01\x02\"o\n\x14RegisterNodeResponse\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x12\x31\n\x0elease_duration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nuser_epoch\x18\x03 \x01(\t\"p\n\x11RenewLeaseRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08lease_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12/\n\x04load\x18\x03 \x01(\x0b\x32!.federated_router.api.v1.NodeLoad\"G\n\x12RenewLeaseResponse\x12\x31\n\x0elease_duration\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"C\n\x15\x44\x65registerNodeRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08lease_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"\x18\n\x16\x44\x65registerNodeResponse\"$\n\x0eGetNodeRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\">\n\x0fGetNodeResponse\x12+\n\x04node\x18\x01 \x01(\x0b\x32\x1d.federated_router.api.v1.Node\"9\n\x10ListNodesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"Z\n\x11ListNodesResponse\x12,\n\x05nodes\x18\x01 \x03(\x0b\x32\x1d.federated_router.api.v1.Node\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"&\n\x10\x44rainNodeRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"@\n\x11\x44rainNodeResponse\x12+\n\x04node\x18\x01 \x01(\x0b\x32\x1d.federated_router.api.v1.Node2\x82\x05\n\x13NodeRegistryService\x12k\n\x0cRegisterNode\x12,.federated_router.api.v1.RegisterNodeRequest\x1a-.federated_router.api.v1.RegisterNodeResponse\x12\x65\n\nRenewLease\x12*.federated_router.api.v1.RenewLeaseRequest\x1a+.federated_router.api.v1.RenewLeaseResponse\x12q\n\x0e\x44\x65registerNode\x12..federated_router.api.v1.DeregisterNodeRequest\x1a/.federated_router.api.v1.DeregisterNodeResponse\x12\\\n\x07GetNode\x12\'.federated_router.api.v1.GetNodeRequest\x1a(.federated_router.api.v1.GetNodeResponse\x12\x62\n\tListNodes\x12).federated_router.api.v1.ListNodesRequest\x1a*.federated_router.api.v1.ListNodesResponse\x12\x62\n\tDrainNode\x12).federated_router.api.v1.DrainNodeRequest\x1a*.federated_router.api.v1.DrainNodeResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -78,33 +78,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_NODE_STATE']._serialized_start=547
   _globals['_NODE_STATE']._serialized_end=614
   _globals['_MODELOFFER']._serialized_start=617
-  _globals['_MODELOFFER']._serialized_end=777
-  _globals['_NODELOAD']._serialized_start=779
-  _globals['_NODELOAD']._serialized_end=841
-  _globals['_REGISTERNODEREQUEST']._serialized_start=843
-  _globals['_REGISTERNODEREQUEST']._serialized_end=915
-  _globals['_REGISTERNODERESPONSE']._serialized_start=917
-  _globals['_REGISTERNODERESPONSE']._serialized_end=1008
-  _globals['_RENEWLEASEREQUEST']._serialized_start=1010
-  _globals['_RENEWLEASEREQUEST']._serialized_end=1122
-  _globals['_RENEWLEASERESPONSE']._serialized_start=1124
-  _globals['_RENEWLEASERESPONSE']._serialized_end=1195
-  _globals['_DEREGISTERNODEREQUEST']._serialized_start=1197
-  _globals['_DEREGISTERNODEREQUEST']._serialized_end=1264
-  _globals['_DEREGISTERNODERESPONSE']._serialized_start=1266
-  _globals['_DEREGISTERNODERESPONSE']._serialized_end=1290
-  _globals['_GETNODEREQUEST']._serialized_start=1292
-  _globals['_GETNODEREQUEST']._serialized_end=1328
-  _globals['_GETNODERESPONSE']._serialized_start=1330
-  _globals['_GETNODERESPONSE']._serialized_end=1392
-  _globals['_LISTNODESREQUEST']._serialized_start=1394
-  _globals['_LISTNODESREQUEST']._serialized_end=1451
-  _globals['_LISTNODESRESPONSE']._serialized_start=1453
-  _globals['_LISTNODESRESPONSE']._serialized_end=1543
-  _globals['_DRAINNODEREQUEST']._serialized_start=1545
-  _globals['_DRAINNODEREQUEST']._serialized_end=1583
-  _globals['_DRAINNODERESPONSE']._serialized_start=1585
-  _globals['_DRAINNODERESPONSE']._serialized_end=1649
-  _globals['_NODEREGISTRYSERVICE']._serialized_start=1652
-  _globals['_NODEREGISTRYSERVICE']._serialized_end=2294
+  _globals['_MODELOFFER']._serialized_end=791
+  _globals['_NODELOAD']._serialized_start=793
+  _globals['_NODELOAD']._serialized_end=855
+  _globals['_REGISTERNODEREQUEST']._serialized_start=857
+  _globals['_REGISTERNODEREQUEST']._serialized_end=929
+  _globals['_REGISTERNODERESPONSE']._serialized_start=931
+  _globals['_REGISTERNODERESPONSE']._serialized_end=1042
+  _globals['_RENEWLEASEREQUEST']._serialized_start=1044
+  _globals['_RENEWLEASEREQUEST']._serialized_end=1156
+  _globals['_RENEWLEASERESPONSE']._serialized_start=1158
+  _globals['_RENEWLEASERESPONSE']._serialized_end=1229
+  _globals['_DEREGISTERNODEREQUEST']._serialized_start=1231
+  _globals['_DEREGISTERNODEREQUEST']._serialized_end=1298
+  _globals['_DEREGISTERNODERESPONSE']._serialized_start=1300
+  _globals['_DEREGISTERNODERESPONSE']._serialized_end=1324
+  _globals['_GETNODEREQUEST']._serialized_start=1326
+  _globals['_GETNODEREQUEST']._serialized_end=1362
+  _globals['_GETNODERESPONSE']._serialized_start=1364
+  _globals['_GETNODERESPONSE']._serialized_end=1426
+  _globals['_LISTNODESREQUEST']._serialized_start=1428
+  _globals['_LISTNODESREQUEST']._serialized_end=1485
+  _globals['_LISTNODESRESPONSE']._serialized_start=1487
+  _globals['_LISTNODESRESPONSE']._serialized_end=1577
+  _globals['_DRAINNODEREQUEST']._serialized_start=1579
+  _globals['_DRAINNODEREQUEST']._serialized_end=1617
+  _globals['_DRAINNODERESPONSE']._serialized_start=1619
+  _globals['_DRAINNODERESPONSE']._serialized_end=1683
+  _globals['_NODEREGISTRYSERVICE']._serialized_start=1686
+  _globals['_NODEREGISTRYSERVICE']._serialized_end=2328
 # @@protoc_insertion_point(module_scope)

@@ -42,16 +42,18 @@ class Node(_message.Message):
     def __init__(self, name: _Optional[str] = ..., address: _Optional[str] = ..., region: _Optional[str] = ..., models: _Optional[_Iterable[_Union[ModelOffer, _Mapping]]] = ..., state: _Optional[_Union[Node.State, str]] = ..., load: _Optional[_Union[NodeLoad, _Mapping]] = ..., requests_in_flight: _Optional[int] = ..., lease_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ModelOffer(_message.Message):
-    __slots__ = ("model", "context_tokens_max", "private_support", "slots")
+    __slots__ = ("model", "context_tokens_max", "private_support", "slots", "tier")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_TOKENS_MAX_FIELD_NUMBER: _ClassVar[int]
     PRIVATE_SUPPORT_FIELD_NUMBER: _ClassVar[int]
     SLOTS_FIELD_NUMBER: _ClassVar[int]
+    TIER_FIELD_NUMBER: _ClassVar[int]
     model: str
     context_tokens_max: int
     private_support: _inference_pb2.PrivateSupport
     slots: int
-    def __init__(self, model: _Optional[str] = ..., context_tokens_max: _Optional[int] = ..., private_support: _Optional[_Union[_inference_pb2.PrivateSupport, str]] = ..., slots: _Optional[int] = ...) -> None: ...
+    tier: str
+    def __init__(self, model: _Optional[str] = ..., context_tokens_max: _Optional[int] = ..., private_support: _Optional[_Union[_inference_pb2.PrivateSupport, str]] = ..., slots: _Optional[int] = ..., tier: _Optional[str] = ...) -> None: ...
 
 class NodeLoad(_message.Message):
     __slots__ = ("requests_running", "requests_waiting")
@@ -68,12 +70,14 @@ class RegisterNodeRequest(_message.Message):
     def __init__(self, node: _Optional[_Union[Node, _Mapping]] = ...) -> None: ...
 
 class RegisterNodeResponse(_message.Message):
-    __slots__ = ("lease_id", "lease_duration")
+    __slots__ = ("lease_id", "lease_duration", "user_epoch")
     LEASE_ID_FIELD_NUMBER: _ClassVar[int]
     LEASE_DURATION_FIELD_NUMBER: _ClassVar[int]
+    USER_EPOCH_FIELD_NUMBER: _ClassVar[int]
     lease_id: str
     lease_duration: _duration_pb2.Duration
-    def __init__(self, lease_id: _Optional[str] = ..., lease_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    user_epoch: str
+    def __init__(self, lease_id: _Optional[str] = ..., lease_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., user_epoch: _Optional[str] = ...) -> None: ...
 
 class RenewLeaseRequest(_message.Message):
     __slots__ = ("name", "lease_id", "load")

@@ -24,9 +24,10 @@ _sym_db = _symbol_database.Default()
 
 from federated_router.api.v1 import inference_pb2 as federated__router_dot_api_dot_v1_dot_inference__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%federated_router/api/v1/routing.proto\x12\x17\x66\x65\x64\x65rated_router.api.v1\x1a\'federated_router/api/v1/inference.proto\x1a\x1fgoogle/api/field_behavior.proto\"T\n\x13\x45xplainRouteRequest\x12=\n\ngeneration\x18\x01 \x01(\x0b\x32#.federated_router.api.v1.GenerationB\x04\xe2\x41\x01\x02\"\x9b\x01\n\x14\x45xplainRouteResponse\x12\x10\n\x08strategy\x18\x01 \x01(\t\x12\x17\n\x0fpriors_revision\x18\x02 \x01(\x03\x12;\n\ncandidates\x18\x03 \x03(\x0b\x32\'.federated_router.api.v1.RouteCandidate\x12\x0c\n\x04node\x18\x04 \x01(\t\x12\r\n\x05model\x18\x05 \x01(\t\"\x86\x01\n\x0eRouteCandidate\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\r\n\x05score\x18\x03 \x01(\x01\x12\x33\n\x06scores\x18\x04 \x03(\x0b\x32#.federated_router.api.v1.RouteScore\x12\x13\n\x0brejected_by\x18\x05 \x01(\t\";\n\nRouteScore\x12\x0e\n\x06scorer\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x01\x12\x0e\n\x06weight\x18\x03 \x01(\x01\"\x14\n\x12GetStrategyRequest\":\n\x13GetStrategyResponse\x12\x10\n\x08strategy\x18\x01 \x01(\t\x12\x11\n\tavailable\x18\x02 \x03(\t\",\n\x12SetStrategyRequest\x12\x16\n\x08strategy\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\'\n\x13SetStrategyResponse\x12\x10\n\x08strategy\x18\x01 \x01(\t2\xd1\x02\n\x0eRoutingService\x12k\n\x0c\x45xplainRoute\x12,.federated_router.api.v1.ExplainRouteRequest\x1a-.federated_router.api.v1.ExplainRouteResponse\x12h\n\x0bGetStrategy\x12+.federated_router.api.v1.GetStrategyRequest\x1a,.federated_router.api.v1.GetStrategyResponse\x12h\n\x0bSetStrategy\x12+.federated_router.api.v1.SetStrategyRequest\x1a,.federated_router.api.v1.SetStrategyResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%federated_router/api/v1/routing.proto\x12\x17\x66\x65\x64\x65rated_router.api.v1\x1a\'federated_router/api/v1/inference.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"T\n\x13\x45xplainRouteRequest\x12=\n\ngeneration\x18\x01 \x01(\x0b\x32#.federated_router.api.v1.GenerationB\x04\xe2\x41\x01\x02\"\x9b\x01\n\x14\x45xplainRouteResponse\x12\x10\n\x08strategy\x18\x01 \x01(\t\x12\x17\n\x0fpriors_revision\x18\x02 \x01(\x03\x12;\n\ncandidates\x18\x03 \x03(\x0b\x32\'.federated_router.api.v1.RouteCandidate\x12\x0c\n\x04node\x18\x04 \x01(\t\x12\r\n\x05model\x18\x05 \x01(\t\"\x86\x01\n\x0eRouteCandidate\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\r\n\x05score\x18\x03 \x01(\x01\x12\x33\n\x06scores\x18\x04 \x03(\x0b\x32#.federated_router.api.v1.RouteScore\x12\x13\n\x0brejected_by\x18\x05 \x01(\t\";\n\nRouteScore\x12\x0e\n\x06scorer\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x01\x12\x0e\n\x06weight\x18\x03 \x01(\x01\"\x14\n\x12GetStrategyRequest\":\n\x13GetStrategyResponse\x12\x10\n\x08strategy\x18\x01 \x01(\t\x12\x11\n\tavailable\x18\x02 \x03(\t\",\n\x12SetStrategyRequest\x12\x16\n\x08strategy\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\'\n\x13SetStrategyResponse\x12\x10\n\x08strategy\x18\x01 \x01(\t\"\x19\n\x17GetAppliedPriorsRequest\"R\n\x18GetAppliedPriorsResponse\x12\x36\n\x06priors\x18\x01 \x01(\x0b\x32&.federated_router.api.v1.AppliedPriors\"&\n\x12\x41pplyPriorsRequest\x12\x10\n\x08revision\x18\x01 \x01(\x03\"M\n\x13\x41pplyPriorsResponse\x12\x36\n\x06priors\x18\x01 \x01(\x0b\x32&.federated_router.api.v1.AppliedPriors\"d\n\rAppliedPriors\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12\x0e\n\x06pinned\x18\x02 \x01(\x08\x12\x31\n\x04kept\x18\x03 \x03(\x0b\x32#.federated_router.api.v1.KeptPriors\"o\n\nKeptPriors\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12\r\n\x05round\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07members\x18\x04 \x01(\x05\x32\xb4\x04\n\x0eRoutingService\x12k\n\x0c\x45xplainRoute\x12,.federated_router.api.v1.ExplainRouteRequest\x1a-.federated_router.api.v1.ExplainRouteResponse\x12h\n\x0bGetStrategy\x12+.federated_router.api.v1.GetStrategyRequest\x1a,.federated_router.api.v1.GetStrategyResponse\x12h\n\x0bSetStrategy\x12+.federated_router.api.v1.SetStrategyRequest\x1a,.federated_router.api.v1.SetStrategyResponse\x12w\n\x10GetAppliedPriors\x12\x30.federated_router.api.v1.GetAppliedPriorsRequest\x1a\x31.federated_router.api.v1.GetAppliedPriorsResponse\x12h\n\x0b\x41pplyPriors\x12+.federated_router.api.v1.ApplyPriorsRequest\x1a,.federated_router.api.v1.ApplyPriorsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,22 +38,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EXPLAINROUTEREQUEST'].fields_by_name['generation']._serialized_options = b'\342A\001\002'
   _globals['_SETSTRATEGYREQUEST'].fields_by_name['strategy']._loaded_options = None
   _globals['_SETSTRATEGYREQUEST'].fields_by_name['strategy']._serialized_options = b'\342A\001\002'
-  _globals['_EXPLAINROUTEREQUEST']._serialized_start=140
-  _globals['_EXPLAINROUTEREQUEST']._serialized_end=224
-  _globals['_EXPLAINROUTERESPONSE']._serialized_start=227
-  _globals['_EXPLAINROUTERESPONSE']._serialized_end=382
-  _globals['_ROUTECANDIDATE']._serialized_start=385
-  _globals['_ROUTECANDIDATE']._serialized_end=519
-  _globals['_ROUTESCORE']._serialized_start=521
-  _globals['_ROUTESCORE']._serialized_end=580
-  _globals['_GETSTRATEGYREQUEST']._serialized_start=582
-  _globals['_GETSTRATEGYREQUEST']._serialized_end=602
-  _globals['_GETSTRATEGYRESPONSE']._serialized_start=604
-  _globals['_GETSTRATEGYRESPONSE']._serialized_end=662
-  _globals['_SETSTRATEGYREQUEST']._serialized_start=664
-  _globals['_SETSTRATEGYREQUEST']._serialized_end=708
-  _globals['_SETSTRATEGYRESPONSE']._serialized_start=710
-  _globals['_SETSTRATEGYRESPONSE']._serialized_end=749
-  _globals['_ROUTINGSERVICE']._serialized_start=752
-  _globals['_ROUTINGSERVICE']._serialized_end=1089
+  _globals['_EXPLAINROUTEREQUEST']._serialized_start=173
+  _globals['_EXPLAINROUTEREQUEST']._serialized_end=257
+  _globals['_EXPLAINROUTERESPONSE']._serialized_start=260
+  _globals['_EXPLAINROUTERESPONSE']._serialized_end=415
+  _globals['_ROUTECANDIDATE']._serialized_start=418
+  _globals['_ROUTECANDIDATE']._serialized_end=552
+  _globals['_ROUTESCORE']._serialized_start=554
+  _globals['_ROUTESCORE']._serialized_end=613
+  _globals['_GETSTRATEGYREQUEST']._serialized_start=615
+  _globals['_GETSTRATEGYREQUEST']._serialized_end=635
+  _globals['_GETSTRATEGYRESPONSE']._serialized_start=637
+  _globals['_GETSTRATEGYRESPONSE']._serialized_end=695
+  _globals['_SETSTRATEGYREQUEST']._serialized_start=697
+  _globals['_SETSTRATEGYREQUEST']._serialized_end=741
+  _globals['_SETSTRATEGYRESPONSE']._serialized_start=743
+  _globals['_SETSTRATEGYRESPONSE']._serialized_end=782
+  _globals['_GETAPPLIEDPRIORSREQUEST']._serialized_start=784
+  _globals['_GETAPPLIEDPRIORSREQUEST']._serialized_end=809
+  _globals['_GETAPPLIEDPRIORSRESPONSE']._serialized_start=811
+  _globals['_GETAPPLIEDPRIORSRESPONSE']._serialized_end=893
+  _globals['_APPLYPRIORSREQUEST']._serialized_start=895
+  _globals['_APPLYPRIORSREQUEST']._serialized_end=933
+  _globals['_APPLYPRIORSRESPONSE']._serialized_start=935
+  _globals['_APPLYPRIORSRESPONSE']._serialized_end=1012
+  _globals['_APPLIEDPRIORS']._serialized_start=1014
+  _globals['_APPLIEDPRIORS']._serialized_end=1114
+  _globals['_KEPTPRIORS']._serialized_start=1116
+  _globals['_KEPTPRIORS']._serialized_end=1227
+  _globals['_ROUTINGSERVICE']._serialized_start=1230
+  _globals['_ROUTINGSERVICE']._serialized_end=1794
 # @@protoc_insertion_point(module_scope)

@@ -1,5 +1,8 @@
+import datetime
+
 from federated_router.api.v1 import inference_pb2 as _inference_pb2
 from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -75,3 +78,47 @@ class SetStrategyResponse(_message.Message):
     STRATEGY_FIELD_NUMBER: _ClassVar[int]
     strategy: str
     def __init__(self, strategy: _Optional[str] = ...) -> None: ...
+
+class GetAppliedPriorsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetAppliedPriorsResponse(_message.Message):
+    __slots__ = ("priors",)
+    PRIORS_FIELD_NUMBER: _ClassVar[int]
+    priors: AppliedPriors
+    def __init__(self, priors: _Optional[_Union[AppliedPriors, _Mapping]] = ...) -> None: ...
+
+class ApplyPriorsRequest(_message.Message):
+    __slots__ = ("revision",)
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    revision: int
+    def __init__(self, revision: _Optional[int] = ...) -> None: ...
+
+class ApplyPriorsResponse(_message.Message):
+    __slots__ = ("priors",)
+    PRIORS_FIELD_NUMBER: _ClassVar[int]
+    priors: AppliedPriors
+    def __init__(self, priors: _Optional[_Union[AppliedPriors, _Mapping]] = ...) -> None: ...
+
+class AppliedPriors(_message.Message):
+    __slots__ = ("revision", "pinned", "kept")
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    PINNED_FIELD_NUMBER: _ClassVar[int]
+    KEPT_FIELD_NUMBER: _ClassVar[int]
+    revision: int
+    pinned: bool
+    kept: _containers.RepeatedCompositeFieldContainer[KeptPriors]
+    def __init__(self, revision: _Optional[int] = ..., pinned: _Optional[bool] = ..., kept: _Optional[_Iterable[_Union[KeptPriors, _Mapping]]] = ...) -> None: ...
+
+class KeptPriors(_message.Message):
+    __slots__ = ("revision", "round", "create_time", "members")
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    ROUND_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    MEMBERS_FIELD_NUMBER: _ClassVar[int]
+    revision: int
+    round: str
+    create_time: _timestamp_pb2.Timestamp
+    members: int
+    def __init__(self, revision: _Optional[int] = ..., round: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., members: _Optional[int] = ...) -> None: ...

@@ -50,6 +50,16 @@ class RoutingServiceStub:
                 request_serializer=federated__router_dot_api_dot_v1_dot_routing__pb2.SetStrategyRequest.SerializeToString,
                 response_deserializer=federated__router_dot_api_dot_v1_dot_routing__pb2.SetStrategyResponse.FromString,
                 _registered_method=True)
+        self.GetAppliedPriors = channel.unary_unary(
+                '/federated_router.api.v1.RoutingService/GetAppliedPriors',
+                request_serializer=federated__router_dot_api_dot_v1_dot_routing__pb2.GetAppliedPriorsRequest.SerializeToString,
+                response_deserializer=federated__router_dot_api_dot_v1_dot_routing__pb2.GetAppliedPriorsResponse.FromString,
+                _registered_method=True)
+        self.ApplyPriors = channel.unary_unary(
+                '/federated_router.api.v1.RoutingService/ApplyPriors',
+                request_serializer=federated__router_dot_api_dot_v1_dot_routing__pb2.ApplyPriorsRequest.SerializeToString,
+                response_deserializer=federated__router_dot_api_dot_v1_dot_routing__pb2.ApplyPriorsResponse.FromString,
+                _registered_method=True)
 
 
 class RoutingServiceServicer:
@@ -90,6 +100,31 @@ class RoutingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetAppliedPriors(self, request, context):
+        """Returns the priors that decisions rest on, and the revisions that could be applied
+        instead.
+
+        Caller: clients and operators.
+        Idempotent: yes.
+        Errors: none of its own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ApplyPriors(self, request, context):
+        """Applies another revision of the priors from the next decision on, and stays with it
+        until told otherwise; revision 0 follows the newest again. A restart follows the
+        newest.
+
+        Caller: operators.
+        Idempotent: yes.
+        Errors: PRIORS_UNKNOWN (this router does not keep the revision).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RoutingServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -107,6 +142,16 @@ def add_RoutingServiceServicer_to_server(servicer, server):
                     servicer.SetStrategy,
                     request_deserializer=federated__router_dot_api_dot_v1_dot_routing__pb2.SetStrategyRequest.FromString,
                     response_serializer=federated__router_dot_api_dot_v1_dot_routing__pb2.SetStrategyResponse.SerializeToString,
+            ),
+            'GetAppliedPriors': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAppliedPriors,
+                    request_deserializer=federated__router_dot_api_dot_v1_dot_routing__pb2.GetAppliedPriorsRequest.FromString,
+                    response_serializer=federated__router_dot_api_dot_v1_dot_routing__pb2.GetAppliedPriorsResponse.SerializeToString,
+            ),
+            'ApplyPriors': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApplyPriors,
+                    request_deserializer=federated__router_dot_api_dot_v1_dot_routing__pb2.ApplyPriorsRequest.FromString,
+                    response_serializer=federated__router_dot_api_dot_v1_dot_routing__pb2.ApplyPriorsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -191,6 +236,60 @@ class RoutingService:
             '/federated_router.api.v1.RoutingService/SetStrategy',
             federated__router_dot_api_dot_v1_dot_routing__pb2.SetStrategyRequest.SerializeToString,
             federated__router_dot_api_dot_v1_dot_routing__pb2.SetStrategyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAppliedPriors(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/federated_router.api.v1.RoutingService/GetAppliedPriors',
+            federated__router_dot_api_dot_v1_dot_routing__pb2.GetAppliedPriorsRequest.SerializeToString,
+            federated__router_dot_api_dot_v1_dot_routing__pb2.GetAppliedPriorsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApplyPriors(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/federated_router.api.v1.RoutingService/ApplyPriors',
+            federated__router_dot_api_dot_v1_dot_routing__pb2.ApplyPriorsRequest.SerializeToString,
+            federated__router_dot_api_dot_v1_dot_routing__pb2.ApplyPriorsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -23,7 +23,6 @@ from federated_router.budget.chain import ChainedEntry, ChainHead
 from federated_router.budget.checkpoint import Checkpoint
 from federated_router.budget.entries import Entry, EntryKind
 from federated_router.budget.proposal import Proposal
-from federated_router.budget.renewal import RenewalPolicy
 from federated_router.budget.reservation import (
     Charge,
     Owner,
@@ -33,6 +32,7 @@ from federated_router.budget.reservation import (
     ReservationState,
 )
 from federated_router.budget.sql.changes import Position
+from federated_router.privacy.renewal import RenewalPolicy
 
 Columns = Sequence[Any]
 """A row that was read."""

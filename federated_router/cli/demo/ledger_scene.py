@@ -6,7 +6,7 @@ from federated_router.budget.audit.export import export
 from federated_router.budget.audit.format import Record, line_of
 from federated_router.budget.audit.signing import public_key_path, read_public_key
 from federated_router.budget.audit.verification import AuditReport, verify
-from federated_router.cli.audit import RouterSource
+from federated_router.cli.audit import DaemonSource
 from federated_router.cli.demo.figures import claim
 from federated_router.cli.demo.private_scene import account
 from federated_router.cli.demo.stage import CALL_TIMEOUT_S, Stage
@@ -65,7 +65,7 @@ async def _export(stage: Stage) -> list[bytes]:
         lines.append(line_of(record))
 
     async with stage.known.channel(Role.ROUTER) as channel:
-        source = RouterSource(audit_pb2_grpc.AuditServiceStub(channel))
+        source = DaemonSource(audit_pb2_grpc.AuditServiceStub(channel))
         await export(source, write, lambda _written, _of: None)
     return lines
 

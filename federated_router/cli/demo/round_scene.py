@@ -12,13 +12,15 @@ from federated_router.api.v1 import aggregation_pb2 as pb
 from federated_router.api.v1 import ops_pb2, priors_pb2
 from federated_router.cli.demo.figures import claim
 from federated_router.cli.demo.stage import CALL_TIMEOUT_S, LARGE, Stage, until
-from federated_router.cli.rounds import state_name
+from federated_router.cli.round_story import state_name
 from federated_router.cli.screen import say, table
+from federated_router.priors.contents import STANDARD_TIER
 
 ENDED = (pb.Round.STATE_PUBLISHED, pb.Round.STATE_REJECTED, pb.Round.STATE_ABORTED)
 ROUND_TIMEOUT_S = 60.0
 SIGMAS_MAX = 6.0
 Vector = tuple[int, ...]
+Key = tuple[str, str, str]
 
 
 async def show_round(stage: Stage) -> None:
@@ -31,7 +33,7 @@ async def show_round(stage: Stage) -> None:
         that=final.state == pb.Round.STATE_PUBLISHED,
         otherwise=f"The round ended {state_name(final.state)}: {final.end_cause}",
     )
-    _show_steps(stage, final, seconds)
+    _show_steps(stage, await _whole(stage, final.name), seconds)
     priors = await _priors(stage, final.priors_revision)
     _compare(stage, plain, priors)
     _search(stage, plain, snapshots)
@@ -61,6 +63,15 @@ async def _run(stage: Stage, *, members: int) -> tuple[pb.Round, list[bytes]]:
         call.cancel()
     claim(that=False, otherwise="The coordinator stopped telling of its round.")
     raise AssertionError
+
+
+async def _whole(stage: Stage, name: str) -> pb.Round:
+    """Return the round with its roster, which followers are not sent."""
+    response = await stage.rounds.GetRound(
+        pb.GetRoundRequest(name=name, view=pb.ROUND_VIEW_FULL), timeout=CALL_TIMEOUT_S
+    )
+    found: pb.Round = response.round
+    return found
 
 
 def _show_steps(stage: Stage, final: pb.Round, seconds: float) -> None:
@@ -104,8 +115,8 @@ def _compare(
         vectors = [
             vector
             for response in plain.values()
-            for model, region, vector in _vectors(response)
-            if (model, region) == (cell.model, cell.region)
+            for key, vector in _vectors(response)
+            if key == _key(cell)
         ]
         published = (*cell.latency_counts, cell.failures)
         exact = [sum(column) for column in zip(*vectors, strict=True)] or [0] * len(
@@ -115,8 +126,8 @@ def _compare(
             (noised - true) / priors.noise_standard_deviation
             for noised, true in zip(published, exact, strict=True)
         ]
-        rows.append((cell.model, cell.region, sum(exact), sum(published)))
-    table(("model", "region", "requests", "as published"), rows, indent=3)
+        rows.append((*_key(cell), sum(exact), sum(published)))
+    table(("model", "region", "tier", "requests", "as published"), rows, indent=3)
     worst = max(map(abs, errors))
     spread = math.sqrt(sum(error**2 for error in errors) / len(errors))
     say(
@@ -135,9 +146,13 @@ def _compare(
     stage.figures.record("round.rms_error_sigmas", round(spread, 3))
 
 
-def _vectors(response: ops_pb2.GetStatsResponse) -> Iterator[tuple[str, str, Vector]]:
+def _key(cell: priors_pb2.PerformancePrior) -> Key:
+    return cell.model, cell.region, cell.tier or STANDARD_TIER
+
+
+def _vectors(response: ops_pb2.GetStatsResponse) -> Iterator[tuple[Key, Vector]]:
     for cell in response.performance:
-        yield cell.model, cell.region, (*cell.latency_counts, cell.failures)
+        yield _key(cell), (*cell.latency_counts, cell.failures)
 
 
 def _search(
@@ -146,7 +161,7 @@ def _search(
     """Look for any member's counts in what the coordinator stored and logged."""
     searched = 0
     for response in plain.values():
-        for _, _, vector in _vectors(response):
+        for _, vector in _vectors(response):
             if sum(count != 0 for count in vector) < 2:  # noqa: PLR2004 - too common.
                 continue
             for form in _forms(vector):

@@ -4,19 +4,21 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 
 import grpc
 import pytest
 
 from coordinator.app import build
+from coordinator.charging.settings import LedgerSettings, RoundBudgetSettings
 from coordinator.config import (
-    CatalogueSettings,
     CoordinatorSettings,
     RoundSettings,
     StoreSettings,
     WatchSettings,
 )
+from coordinator.priors.settings import CatalogueSettings
 from federated_router.api.v1 import aggregation_pb2 as pb2
 from federated_router.api.v1 import aggregation_pb2_grpc
 from federated_router.federation.credentials import Credentials
@@ -38,12 +40,19 @@ from federated_router.kit.errors import (
 )
 from federated_router.kit.grpc_client import Channels, translated_errors
 from federated_router.kit.identity import Role
-from federated_router.priors.catalogue import Cell
+from federated_router.priors.contents import Cell
 from federated_router.priors.publication import Priors
 from tests.support.round_member import NAMES, TRUST_DOMAIN, Certificates, no_noise
 
 CELL = Cell("models/a", "eu")
 ENDED_S_MAX = 30.0
+ENDED = frozenset(
+    {
+        pb2.Round.STATE_PUBLISHED,
+        pb2.Round.STATE_REJECTED,
+        pb2.Round.STATE_ABORTED,
+    }
+)
 
 
 @pytest.fixture(scope="session")
@@ -81,8 +90,18 @@ class Federation:
             tls=self.coordinator_tls,
             server=ServerSettings(address=self.address, stop_grace_s=0.2),
             store=StoreSettings(url=f"sqlite+aiosqlite:///{self.directory}/c.sqlite"),
-            catalogue=CatalogueSettings(models=("a",), regions=("eu",), slot_max=1000),
-            rounds=RoundSettings(noise_scale=4.0, participation_min=0.75),
+            catalogue=CatalogueSettings(
+                models=("a",), regions=("eu",), slot_max=1000, samples_min=0
+            ),
+            budget=LedgerSettings(
+                url=f"sqlite+aiosqlite:///{self.directory}/ledger.sqlite",
+                audit_key=self.directory / "audit-key.pem",
+            ),
+            rounds=RoundSettings(
+                noise_scale=4.0,
+                participation_min=0.75,
+                budget=RoundBudgetSettings(epsilon=Decimal(2000)),
+            ),
             watch=WatchSettings(progress_s=0.1),
         )
         self.daemon = await build(settings)
@@ -115,6 +134,10 @@ class Federation:
         statistics = Statistics()
         for _ in range(requests):
             statistics.succeed(CELL, latency_ms_per_token=10.0)
+
+        async def keep(priors: Priors) -> None:
+            received.append(priors)
+
         membership = await open_membership(
             MembershipSettings(
                 coordinator=self.address,
@@ -133,7 +156,7 @@ class Federation:
             ),
             statistics=statistics,
             clock=SystemClock(),
-            receive=received.append,
+            receive=keep,
             noise=no_noise,
         )
         self.stack.push_async_callback(membership.close)
@@ -180,7 +203,7 @@ async def ended(running: Federation, name: str) -> pb2.Round:
             call = stub.WatchRound(pb2.WatchRoundRequest(name=name))
             try:
                 async for response in call:
-                    if response.round.state >= pb2.Round.STATE_PUBLISHED:
+                    if response.round.state in ENDED:
                         found: pb2.Round = response.round
                         return found
             except grpc.aio.AioRpcError as error:

@@ -17,7 +17,6 @@ from coordinator.app import build
 from coordinator.config import CoordinatorSettings
 from federated_router.api.v1 import aggregation_pb2 as pb2
 from federated_router.api.v1 import aggregation_pb2_grpc
-from federated_router.federation.contribution import NoiseSource, discrete_gaussian
 from federated_router.federation.credentials import Credentials
 from federated_router.federation.membership import Membership, open_membership
 from federated_router.federation.settings import MembershipSettings
@@ -26,8 +25,9 @@ from federated_router.kit.clock import SystemClock
 from federated_router.kit.config import TlsSettings
 from federated_router.kit.grpc_client import Channels
 from federated_router.kit.identity import Role
-from federated_router.priors.catalogue import Cell
+from federated_router.priors.contents import Cell
 from federated_router.priors.publication import Priors
+from federated_router.privacy.noise import NoiseSource, discrete_gaussian
 from tests.support.round_member import (
     NAMES,
     TRUST_DOMAIN,
@@ -43,6 +43,7 @@ ROUNDS = {
     "joining_s": 20.0,
     "revealing_s": 20.0,
     "collecting_s": 20.0,
+    "checking_s": 20.0,
     "opening_s": 20.0,
     "participation_min": 0.75,
 }
@@ -54,7 +55,7 @@ class Federation:
 
     certificates: Certificates
     directory: Path
-    rounds: dict[str, float] = field(default_factory=lambda: dict(ROUNDS))
+    rounds: dict[str, object] = field(default_factory=lambda: dict(ROUNDS))
     address: str = "127.0.0.1:0"
 
     def tls(self, name: str) -> TlsSettings:
@@ -75,8 +76,16 @@ class Federation:
                     "tls": self.tls("coordinator/main").model_dump(),
                     "server": {"address": self.address, "stop_grace_s": 0.2},
                     "store": {"url": f"sqlite+aiosqlite:///{self.directory}/c.sqlite"},
-                    "catalogue": {"models": ["a"], "regions": ["eu"]},
-                    "rounds": self.rounds,
+                    "catalogue": {
+                        "models": ["a"],
+                        "regions": ["eu"],
+                        "samples_min": 0,
+                    },
+                    "rounds": {**self.rounds, "budget": {"epsilon": "2000"}},
+                    "budget": {
+                        "url": f"sqlite+aiosqlite:///{self.directory}/ledger.sqlite",
+                        "audit_key": f"{self.directory}/audit-key.pem",
+                    },
                 }
             )
         )
@@ -104,7 +113,7 @@ class Federation:
         statistics: Statistics,
         *,
         noise: NoiseSource = no_noise,
-        receive: Callable[[Priors], None] = lambda _: None,
+        receive: Callable[[Priors], object] = lambda _: None,
     ) -> AsyncIterator[Membership]:
         """Run a member in the background."""
         settings = MembershipSettings(
@@ -116,6 +125,10 @@ class Federation:
             backoff_s_max=0.2,
         )
         tls = self.tls(name)
+
+        async def told(priors: Priors) -> None:
+            receive(priors)
+
         async with self.channel(name, tls) as channel:
             membership = await open_membership(
                 settings,
@@ -127,7 +140,7 @@ class Federation:
                 channel=channel,
                 statistics=statistics,
                 clock=SystemClock(),
-                receive=receive,
+                receive=told,
                 noise=noise,
             )
             tasks = [
@@ -252,6 +265,37 @@ async def test_published_counts_carry_the_promised_noise(
     assert any(errors)
 
 
+async def test_twelve_members_in_cohorts_publish_their_sum(
+    federation: Federation,
+) -> None:
+    """Three cohorts open by themselves, from the same answers, over the network."""
+    federation.rounds |= {
+        "members_min": 12,
+        "members_max": 12,
+        "cohorts": {"byzantine_fraction": 0.05, "cohort_participation_min": 0.75},
+    }
+    names = tuple(f"node/node-{number}" for number in range(1, 13))
+    statistics = [counted(10) for _ in names]
+    received: list[Priors] = []
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(federation.coordinator())
+        for name, own in zip(names, statistics, strict=True):
+            await stack.enter_async_context(
+                federation.member(name, own, receive=received.append)
+            )
+        name = await federation.open_round(members_expected=12)
+        ended = await federation.wait_for(name, "PUBLISHED", "REJECTED", "ABORTED")
+        await until(lambda: len(received) == 12)
+        shown = await _shown(federation, name)
+
+    assert ended.state == pb2.Round.STATE_PUBLISHED, ended.end_cause
+    assert received[0].performance[CELL].successes == 120
+    assert [cohort.survivors for cohort in shown.report.cohorts] == [4, 4, 4]
+    assert [cohort.outlier for cohort in shown.report.cohorts] == [False] * 3
+    assert (shown.checked_count, shown.answered_count) == (12, 12)
+    assert shown.noise.cohort_colluders_max == 2
+
+
 async def test_coordinator_restarted_in_the_round_is_rejoined(
     federation: Federation,
 ) -> None:
@@ -344,6 +388,14 @@ async def _joined(federation: Federation, name: str, count: int) -> None:
             if response.round.joined_count >= count:
                 return
             await asyncio.sleep(0.02)
+
+
+async def _shown(federation: Federation, name: str) -> pb2.Round:
+    async with federation.channel("operator/op-1") as channel:
+        stub = aggregation_pb2_grpc.AggregationServiceStub(channel)
+        request = pb2.GetRoundRequest(name=name, view=pb2.ROUND_VIEW_FULL)
+        response = await stub.GetRound(request, timeout=5)
+    return response.round
 
 
 async def _abort(federation: Federation, name: str) -> None:

@@ -16,13 +16,19 @@ from transformers import LlamaForCausalLM
 from federated_router.api.v1 import inference_pb2 as pb
 from federated_router.api.v1 import inference_pb2_grpc, ops_pb2, ops_pb2_grpc
 from federated_router.app import build as build_router
+from federated_router.federation.settings import MembershipSettings
 from federated_router.kit.config import OpsSettings, ServerSettings
 from federated_router.kit.grpc_client import Channels
 from federated_router.kit.identity import Role
 from federated_router.privacy.settings import PolicySettings
 from federated_router.registry.registry import RegistrySettings
 from node import app as node_app
-from node.config import ModelSettings, NodeSettings, RegistrationSettings
+from node.config import (
+    ModelSettings,
+    NodeSettings,
+    NodeStatisticsSettings,
+    RegistrationSettings,
+)
 from node.served_model import ServedModel
 from tests.support.fix_pki import DOMAIN, Pki
 from tests.support.fix_router import POLICY, RouterSetting, router_settings
@@ -71,7 +77,11 @@ class NodeSetting:
         return answers, sum(one.failures for one in response.performance)
 
 
-def node_settings(setting: RouterSetting, directory: Path) -> NodeSettings:
+def node_settings(
+    setting: RouterSetting,
+    directory: Path,
+    statistics: NodeStatisticsSettings | None = None,
+) -> NodeSettings:
     """Return settings of a node with one slot, so that queues are short."""
     return NodeSettings(
         tls=setting.pki.tls(Role.NODE, "n1"),
@@ -86,17 +96,30 @@ def node_settings(setting: RouterSetting, directory: Path) -> NodeSettings:
         registration=RegistrationSettings(router_address=setting.address, retry_s=0.05),
         policies=(PolicySettings.model_validate(POLICY),),
         stream_window_s=0.0,
+        statistics=statistics or NodeStatisticsSettings(),
     )
 
 
 @asynccontextmanager
 async def federation(
-    pki: Pki, directory: Path, model: Path
+    pki: Pki,
+    directory: Path,
+    model: Path,
+    *,
+    statistics: NodeStatisticsSettings | None = None,
+    membership: MembershipSettings | None = None,
 ) -> AsyncIterator[NodeSetting]:
-    """Run a router and a node of it; yield once the node is registered."""
+    """Run a router and a node of it; yield once the node is registered.
+
+    `membership` is the router's.
+    """
     policies = tuple(map(PolicySettings.model_validate, (POLICY, UNPROVEN)))
     settings = router_settings(pki, directory).model_copy(
-        update={"policies": policies, "registry": RegistrySettings(lease_s=1.0)}
+        update={
+            "policies": policies,
+            "registry": RegistrySettings(lease_s=1.0),
+            "federation": membership,
+        }
     )
     async with (
         running(await build_router(settings)) as router,
@@ -106,7 +129,9 @@ async def federation(
         setting.stack = stack
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(node_app, "_served", _watched(setting.models))
-            node = await node_app.build(node_settings(setting.router, model))
+            node = await node_app.build(
+                node_settings(setting.router, model, statistics)
+            )
         async with running(node):
             setting.address = node.address
             await registered(setting)

@@ -10,9 +10,11 @@ import pytest
 
 from federated_router.api.v1 import (
     aggregation_pb2,
+    audit_pb2,
     budget_pb2,
     inference_pb2,
     inference_pb2_grpc,
+    members_pb2,
     ops_pb2,
     priors_pb2,
     registry_pb2,
@@ -202,7 +204,11 @@ ALLOWED: dict[str, list[tuple[ModuleType, str, dict[str, set[Role]]]]] = {
                 "DrainNode": OPERATOR,
             },
         ),
-        (routing_pb2, "RoutingService", {"*": READERS, "SetStrategy": OPERATOR}),
+        (
+            routing_pb2,
+            "RoutingService",
+            {"*": READERS, "SetStrategy": OPERATOR, "ApplyPriors": OPERATOR},
+        ),
         (
             budget_pb2,
             "BudgetService",
@@ -222,8 +228,22 @@ ALLOWED: dict[str, list[tuple[ModuleType, str, dict[str, set[Role]]]]] = {
                 "GetRound": MEMBERS | OPERATOR,
                 "ListRounds": MEMBERS | OPERATOR,
                 "WatchRound": MEMBERS | OPERATOR,
+                "GetRoster": MEMBERS | OPERATOR,
             },
         ),
+        (
+            members_pb2,
+            "MembersService",
+            {
+                "*": OPERATOR,
+                "GetRevocations": set(Role),
+                "WatchRevocations": set(Role),
+                "RequestRenewal": MEMBERS,
+                "GetRenewal": MEMBERS,
+            },
+        ),
+        (budget_pb2, "BudgetService", {"*": OPERATOR}),
+        (audit_pb2, "AuditService", {"*": OPERATOR}),
         (priors_pb2, "PriorsService", {"*": MEMBERS | OPERATOR}),
         OPS,
     ],

@@ -34,7 +34,11 @@ async def coordinator_address(
             "server": {"stop_grace_s": 0.2},
             "store": {"url": f"sqlite+aiosqlite:///{directory}/rounds.sqlite"},
             "catalogue": {"models": ["m"], "regions": ["north"]},
-            "rounds": {"noise_scale": 4.0},
+            "rounds": {"noise_scale": 4.0, "budget": {"epsilon": "100"}},
+            "budget": {
+                "url": f"sqlite+aiosqlite:///{directory}/ledger.sqlite",
+                "audit_key": f"{directory}/audit-key.pem",
+            },
         }
     )
     async with running(await build_coordinator(settings)) as daemon:

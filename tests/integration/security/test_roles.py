@@ -21,6 +21,7 @@ NODES = {Role.NODE}
 MEMBERS = {Role.NODE, Role.ROUTER}
 WATCHERS = {Role.NODE, Role.ROUTER, Role.OPERATOR}
 OPERATORS = {Role.OPERATOR}
+EVERYBODY = set(Role)
 Doors = Mapping[str, Mapping[str, set[Role]]]
 
 OPS = {
@@ -40,6 +41,8 @@ ROUTER: Doors = {
         "ExplainRoute": CLIENTS,
         "GetStrategy": CLIENTS,
         "SetStrategy": OPERATORS,
+        "GetAppliedPriors": CLIENTS,
+        "ApplyPriors": OPERATORS,
     },
     "NodeRegistryService": {
         "RegisterNode": NODES,
@@ -79,19 +82,35 @@ COORDINATOR: Doors = {
         "GetRound": WATCHERS,
         "ListRounds": WATCHERS,
         "WatchRound": WATCHERS,
+        "GetRoster": WATCHERS,
         "JoinRound": MEMBERS,
         "RevealBeacon": MEMBERS,
         "SubmitContribution": MEMBERS,
         "DownloadShares": MEMBERS,
+        "SubmitDealingCheck": MEMBERS,
+        "GetSurvivorSet": MEMBERS,
         "SubmitOpening": MEMBERS,
         "AbortRound": OPERATORS,
+    },
+    "MembersService": {
+        "EnrolMember": OPERATORS,
+        "GetMember": OPERATORS,
+        "ListMembers": OPERATORS,
+        "RevokeMember": OPERATORS,
+        "PublishRevocations": OPERATORS,
+        "GetRevocations": EVERYBODY,
+        "WatchRevocations": EVERYBODY,
+        "RequestRenewal": MEMBERS,
+        "GetRenewal": MEMBERS,
+        "ListRenewals": OPERATORS,
+        "IssueRenewal": OPERATORS,
     },
     "PriorsService": {"GetPriors": WATCHERS, "WatchPriors": WATCHERS},
     "OpsService": OPS,
 }
 REFUSED = Answer(grpc.StatusCode.PERMISSION_DENIED, "ROLE_NOT_ALLOWED")
 # These wait for something to happen, so a call that is let in tells nothing for long.
-PATIENT = {"WatchRound", "WatchPriors"}
+PATIENT = {"WatchRound", "WatchPriors", "WatchRevocations"}
 
 
 def pairs(doors: Doors) -> list[tuple[str, str]]:

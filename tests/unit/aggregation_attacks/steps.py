@@ -48,6 +48,15 @@ async def collected(
             await running.member.act(round_)
 
 
+async def checked(hostile: MemoryCoordinator, victims: Iterable[RunningMember]) -> None:
+    """Lead a hostile coordinator's round until everybody has checked the dealings."""
+    everybody = list(victims)
+    await collected(hostile, everybody)
+    round_ = hostile.end_collecting()
+    for running in everybody:
+        await running.member.act(round_)
+
+
 async def record_of(running: RunningMember, name: str) -> RoundRecord:
     """Return what a member's vault holds about a round."""
     record = await running.vault.find(name)
@@ -95,6 +104,7 @@ class Said:
     join: pb2.JoinRoundRequest
     reveal: pb2.RevealBeaconRequest
     contribution: Contribution
+    check: pb2.SubmitDealingCheckRequest
     opening: pb2.SubmitOpeningRequest
 
 
@@ -102,6 +112,7 @@ async def everything_said(running: RunningMember, round_: pb2.Round) -> Said:
     """Return a member's messages of a round that was opened; Ed25519 repeats itself."""
     record = await record_of(running, round_.name)
     assert record.contribution is not None
+    assert record.check is not None
     assert record.answer is not None
     entry = next(row for row in round_.roster if row.member == running.member.name)
     binding = record.held.announcement.binding
@@ -128,6 +139,11 @@ async def everything_said(running: RunningMember, round_: pb2.Round) -> Said:
             signature=signing.sign(reveal, record.held.keys),
         ),
         record.contribution,
+        pb2.SubmitDealingCheckRequest(
+            round=round_.name,
+            combinations=record.check.combinations,
+            signature=record.check.signature,
+        ),
         pb2.SubmitOpeningRequest(
             round=round_.name,
             share_sum=record.answer.share_sum,

@@ -13,20 +13,41 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from coordinator.rounds.round import Round
+from coordinator.rounds import judging
+from coordinator.rounds.round import Contribution, Round
 from coordinator.rounds.state import State
-from coordinator.summation import release
-from federated_router.crypto import beacon, ckks, packed_shamir, quantise
+from coordinator.summation import opening
+from coordinator.summation.plausibility import SlotLimits, published_slots
+from federated_router.crypto import (
+    beacon,
+    ckks,
+    dealing_check,
+    packed_shamir,
+    quantise,
+)
 from federated_router.crypto.field import PRIME
 from federated_router.crypto.packed_shamir import Share, Thresholds
 from federated_router.crypto.ring import Residues
 from federated_router.crypto.transcript import MemberName, RosterHash, RoundAttempt
+from federated_router.kit.errors import CiphertextMalformed
 from tests.support import round_script
 
 SLOTS = round_script.TERMS.catalogue.statistic_slots
 ATTEMPT = RoundAttempt("rounds/attacked", 0)
 ROSTER = RosterHash(hashlib.sha256(b"attacked roster").digest())
+BEACON = bytes(32)
 Vector = NDArray[np.int64]
+NOBODY: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a round came to: exact sums over the survivors, and who was named."""
+
+    sums: Vector
+    survivors: frozenset[int]
+    inconsistent: frozenset[int]
+    liars: frozenset[int]
 
 
 @dataclass
@@ -45,7 +66,7 @@ class SumRound:
     def of(cls, size: int, *, thresholds: Thresholds | None = None) -> "SumRound":
         """Let everybody contribute, under the thresholds given or the roster's."""
         chosen = thresholds or Thresholds.for_roster(size)
-        polynomials = beacon.public_polynomials(ATTEMPT, ROSTER, bytes(32), count=1)
+        polynomials = beacon.public_polynomials(ATTEMPT, ROSTER, BEACON, count=1)
         made = cls(size, chosen, polynomials)
         generator = np.random.default_rng(size)
         for number in range(1, size + 1):
@@ -86,8 +107,29 @@ class SumRound:
         )
         return total
 
+    def checks(self, holder: int) -> bytes:
+        """Return what an honest holder sends about every contributor's shares."""
+        weights = [
+            dealing_check.weights(
+                ATTEMPT,
+                ROSTER,
+                BEACON,
+                body_sha256=digest_of(self.bodies[number]),
+                thresholds=self.thresholds,
+            )
+            for number in sorted(self.bodies)
+        ]
+        dealt = [self.shares[number][holder - 1] for number in sorted(self.bodies)]
+        return dealing_check.combinations_to_bytes(
+            dealing_check.combinations(dealt, weights)
+        )
+
     def coordinator_round(
-        self, answers: Mapping[int, Share], accepted: Collection[int]
+        self,
+        answers: Mapping[int, Share],
+        accepted: Collection[int],
+        *,
+        checks: Mapping[int, bytes] = MappingProxyType({}),
     ) -> Round:
         """Return the round as the coordinator holds it while it opens the sum."""
         members = sorted(name_of(number) for number in range(1, self.size + 1))
@@ -98,6 +140,12 @@ class SumRound:
         return replace(
             round_script.round_in(State.OPENING),
             roster=tuple(members),
+            contributors=tuple(name_of(number) for number in sorted(self.bodies)),
+            contributions={
+                name_of(number): Contribution(digest_of(body), b"", len(body))
+                for number, body in self.bodies.items()
+            },
+            checks={name_of(number): told for number, told in checks.items()},
             survivors=tuple(sorted(map(name_of, accepted))),
             answers=MappingProxyType(told),
         )
@@ -105,11 +153,57 @@ class SumRound:
     def released(
         self, answers: Mapping[int, Share], accepted: Collection[int]
     ) -> tuple[Vector, frozenset[int]]:
-        """Open and check as the coordinator does; the sums, and who was named."""
-        round_ = self.coordinator_round(answers, accepted)
-        opened = release.open_total(round_, self.total(accepted))
-        sums = release.checked(round_, opened)
-        return np.array(sums), frozenset(map(number_of, opened.liars))
+        """Open and check as the coordinator does; the sums, and who was named.
+
+        No dealing was checked before: what holders say is taken for the whole truth.
+        """
+        opened = self._opened(self.coordinator_round(answers, accepted), accepted)
+        return opened.sums, opened.liars
+
+    def judged(self, checks: Mapping[int, bytes] | None = None) -> Outcome:
+        """Check the dealings, let all holders answer honestly, open what survives.
+
+        `checks` are every holder's honest ones unless given.
+        """
+        everybody = range(1, self.size + 1)
+        sent = checks or {holder: self.checks(holder) for holder in everybody}
+        before = self.coordinator_round({}, (), checks=sent)
+        found = judging.judge(before)
+        left_out = {*found.inconsistent, *found.dropped}
+        accepted = [n for n in sorted(self.bodies) if name_of(n) not in left_out]
+        after = replace(
+            self.coordinator_round(self.answers(everybody, accepted), accepted),
+            liars=found.liars,
+            disputed=found.disputed,
+        )
+        opened = self._opened(after, accepted)
+        return replace(
+            opened,
+            inconsistent=numbers_of(found.inconsistent),
+            liars=opened.liars | numbers_of(found.liars),
+        )
+
+    def _opened(self, round_: Round, accepted: Collection[int]) -> Outcome:
+        opened = opening.open_round(round_, [self.total(accepted)])
+        limits = SlotLimits.of(
+            round_.terms.catalogue, share_sigma=round_.noise.share_sigma
+        )
+        if not opened.cohorts:
+            # The coordinator rejects the round: nothing of it is plausible.
+            raise CiphertextMalformed("The sum stays closed.", field="contributions")
+        (sums,) = (published_slots(cohort, limits) for cohort in opened.cohorts)
+        named = numbers_of(opened.liars)
+        return Outcome(sums, frozenset(accepted), NOBODY, named)
+
+
+def digest_of(body: bytes) -> bytes:
+    """Return the digest that stands for a whole body here, where shares go by hand."""
+    return hashlib.sha256(body).digest()
+
+
+def numbers_of(names: Collection[MemberName]) -> frozenset[int]:
+    """Return the numbers in some names."""
+    return frozenset(map(number_of, names))
 
 
 def name_of(number: int) -> MemberName:

@@ -11,10 +11,9 @@ import pytest
 
 from federated_router.api.v1 import aggregation_pb2 as pb2
 from federated_router.api.v1 import priors_pb2
-from federated_router.federation import contribution as making
-from federated_router.federation import verification
+from federated_router.federation import holder, roster_cache
 from federated_router.federation.grpc_rounds import GrpcRounds
-from federated_router.federation.wire import catalogue_from_message
+from federated_router.federation.priors_wire import catalogue_from_message
 from federated_router.kit.errors import (
     CiphertextMalformed,
     FederationError,
@@ -77,9 +76,8 @@ async def test_another_number_of_sealed_shares_is_refused_before_any_is_opened(
     record = await record_of(victims[0], hostile.round.name)
 
     with pytest.raises(CiphertextMalformed, match="sealed shares of this round have"):
-        making.sum_sealed_shares(
-            shares.body * factor,
-            survivors=[one.member for one in shares.claim.survivors],
+        holder.unseal(
+            replace(shares, body=shares.body * factor),
             own=victims[0].member.name,
             keys=record.held.keys,
             roster=hostile.roster,
@@ -109,7 +107,7 @@ async def test_roster_that_repeats_one_member_is_refused_before_its_certificates
     """Ten thousand entries cost ten thousand verifications only if they are members."""
     verified: list[int] = []
     monkeypatch.setattr(
-        verification, "verify_binding", lambda *_, **__: verified.append(1)
+        roster_cache, "verify_binding", lambda *_, **__: verified.append(1)
     )
     for round_ in (hostile.round, hostile.end_joining()):
         for running in victims:

@@ -15,7 +15,7 @@ from federated_router.priors.catalogue import Catalogue
 from tests.support import round_coordinator
 from tests.support.round_coordinator import CELL, MemoryCoordinator
 from tests.support.round_member import RunningMember
-from tests.unit.aggregation_attacks.steps import collected
+from tests.unit.aggregation_attacks.steps import checked
 
 MODELS = 4
 
@@ -38,7 +38,12 @@ async def act_each(victims: list[RunningMember], round_: Round) -> None:
 async def sum_apart(hostile: MemoryCoordinator, victims: list[RunningMember]) -> None:
     """Lead a whole round in which no two members see the same layout."""
     await act_each(victims, hostile.round)
-    for end in (hostile.end_joining, hostile.end_revealing, hostile.end_collecting):
+    for end in (
+        hostile.end_joining,
+        hostile.end_revealing,
+        hostile.end_collecting,
+        hostile.end_checking,
+    ):
         await act_each(victims, end())
 
 
@@ -50,13 +55,13 @@ def requests_by_place(
     monkeypatch.setattr(round_coordinator, "CATALOGUE", shown)
     hostile.round = replace(hostile.round, catalogue=shown)
     counts = shown.decode(hostile.opened_sum())
-    return [counts[cell].successes for cell in shown.cells]
+    return [counts.performance[cell].successes for cell in shown.cells]
 
 
 async def test_members_that_were_shown_different_layouts_never_open_a_sum(
     hostile: MemoryCoordinator, victims: list[RunningMember]
 ) -> None:
-    """Somebody must refuse: at the roster, at the survivors, or at the shares."""
+    """Somebody must refuse: at the roster, at the sets, or at the shares."""
     with pytest.raises(FederationError):
         await sum_apart(hostile, victims)
 
@@ -70,8 +75,8 @@ async def test_members_with_one_layout_give_one_sum(
 ) -> None:
     """The same reading of an honest round finds the sum in one place."""
     hostile.round = replace(hostile.round, catalogue=catalogue_for(0))
-    await collected(hostile, victims)
-    opening = hostile.end_collecting()
+    await checked(hostile, victims)
+    opening = hostile.end_checking()
     for running in victims:
         await running.member.act(opening)
 

@@ -16,9 +16,9 @@ from federated_router.crypto.beacon import public_polynomials
 from federated_router.crypto.body import CIPHERTEXT_BYTES
 from federated_router.crypto.sealing import Envelope
 from federated_router.crypto.signing import MemberKeys, PublicKeys
-from federated_router.federation import verification
-from federated_router.federation.contribution import sealed_bytes
+from federated_router.federation import roster_cache
 from federated_router.federation.credentials import Credentials
+from federated_router.federation.holder import sealed_bytes
 from federated_router.federation.round_view import RosterMember, RoundState
 from federated_router.federation.statements import attempt_of
 from federated_router.kit.errors import (
@@ -189,7 +189,7 @@ async def test_substituted_keys_read_one_member_where_bindings_are_not_verified(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The same attack to its end, with the one guard taken away."""
-    monkeypatch.setattr(verification, "verify_binding", lambda *_, **__: None)
+    monkeypatch.setattr(roster_cache, "verify_binding", lambda *_, **__: None)
     await revealing(hostile, victims)
     mine = {index: MemberKeys.generate() for index in (1, 2, 3)}
     show(
@@ -219,10 +219,11 @@ async def test_substituted_keys_read_one_member_where_bindings_are_not_verified(
             sender=roster.keys_of(victim),
             envelope=Envelope(attempt, roster.hash, victim, holder.member),
         )
-        shares[index + 1] = packed_shamir.share_from_bytes(opened, roster.thresholds)
+        dealt = packed_shamir.share_from_bytes(opened, roster.thresholds)
+        shares[index + 1] = packed_shamir.sum_shares([dealt])
     secret = opening.open_secret(shares, thresholds=roster.thresholds, contributors=1)
     polynomials = public_polynomials(attempt, roster.hash, roster.beacon, count=1)
     total = ckks.sum_bodies([body[:CIPHERTEXT_BYTES]], polynomials=polynomials)
     slots = ckks.open_sum(total, secret.secret)
     told = quantise.without_count(slots, accepted=1, slots=CATALOGUE.statistic_slots)
-    assert CATALOGUE.decode(tuple(map(int, told)))[CELL].successes == 1
+    assert CATALOGUE.decode(tuple(map(int, told))).performance[CELL].successes == 1

@@ -11,20 +11,18 @@ import pytest
 from federated_router.api.v1 import aggregation_pb2 as pb2
 from federated_router.crypto import signing
 from federated_router.crypto.transcript import RosterHash
-from federated_router.federation import contribution as making
+from federated_router.federation import holder
 from federated_router.federation.statements import opening_statement
-from federated_router.federation.verification import verify_survivor_set
-from federated_router.kit.clock import ManualClock
 from federated_router.kit.errors import (
     CiphertextMalformed,
     FieldInvalid,
     ShareConflict,
-    SignatureInvalid,
 )
 from tests.support.coordinator_world import CoordinatorWorld, parts_of
 from tests.support.round_coordinator import MemoryCoordinator
 from tests.support.round_member import RunningMember
 from tests.unit.aggregation_attacks.steps import (
+    checked,
     collected,
     contribution_of,
     reach,
@@ -77,72 +75,52 @@ async def test_repeated_answers_that_differ_are_refused_and_the_first_stands(
     assert list(published.liars) == []
 
 
-async def test_sealed_shares_of_another_round_do_not_open(
+async def test_sealed_shares_of_another_round_are_told_as_absent(
     hostile: MemoryCoordinator, victims: list[RunningMember]
 ) -> None:
-    """The coordinator relays a round's sealed shares under another round's name."""
+    """The coordinator relays a round's sealed shares under another round's name.
+
+    None opens, so that the holder combines none and could answer about none.
+    """
     await collected(hostile, victims)
     hostile.end_collecting()
-    holder = victims[0]
-    shares = hostile.shares_for(holder.member.name)
-    survivors = [survivor.member for survivor in shares.claim.survivors]
-    keys = (await record_of(holder, hostile.round.name)).held.keys
+    victim = victims[0]
+    shares = hostile.shares_for(victim.member.name)
+    keys = (await record_of(victim, hostile.round.name)).held.keys
     roster = hostile.roster
 
     for other in (
         replace(roster, round_name="rounds/r2"),
         replace(roster, hash=RosterHash(bytes(32))),
     ):
+        dealt = holder.unseal(shares, own=victim.member.name, keys=keys, roster=other)
+
+        assert set(dealt.shares.values()) == {None}
+        assert set(holder.combinations(dealt, other)) == {0xFF}
         with pytest.raises(CiphertextMalformed):
-            making.sum_sealed_shares(
-                shares.body,
-                survivors=survivors,
-                own=holder.member.name,
-                keys=keys,
-                roster=other,
-            )
+            holder.answer(dealt, ((1, 2, 3, 4),))
 
 
-async def test_survivor_set_of_another_round_is_refused(
-    hostile: MemoryCoordinator, victims: list[RunningMember], clock: ManualClock
-) -> None:
-    """Names, digests and signatures of a finished round, shown again in the next."""
-    await collected(hostile, victims)
-    hostile.end_collecting()
-    claim = hostile.survivor_set()
-    own = await contribution_of(victims[0], hostile.round.name)
-
-    for other in (
-        replace(hostile.roster, round_name="rounds/r2"),
-        replace(hostile.roster, hash=RosterHash(bytes(32))),
-    ):
-        with pytest.raises(SignatureInvalid):
-            verify_survivor_set(
-                claim,
-                roster=other,
-                survivors_min=3,
-                own=victims[0].member.name,
-                own_sha256=own.sha256,
-                trust=victims[0].credentials.trust,
-                now_s=clock.now_s(),
-            )
-
-
-async def test_member_never_answers_twice_whatever_sets_it_is_shown(
+async def test_member_never_checks_or_answers_twice_whatever_it_is_shown(
     hostile: MemoryCoordinator, victims: list[RunningMember]
 ) -> None:
     """After its answer for four, a coordinator asks it about three: the same bytes."""
-    await collected(hostile, victims)
-    holder = victims[0]
-    await holder.member.act(hostile.end_collecting())
-    first = (await record_of(holder, hostile.round.name)).answer
+    await checked(hostile, victims)
+    asked = victims[0]
+    await asked.member.act(hostile.end_checking())
+    record = await record_of(asked, hostile.round.name)
     hostile.excluded = {victims[3].member.name}
+    hostile.unaccepted = {victims[3].member.name}
     hostile.answers.clear()
+    hostile.checks.clear()
 
-    await holder.member.act(hostile.end_collecting())
+    await asked.member.act(hostile.end_collecting())
+    await asked.member.act(hostile.end_checking())
 
-    assert first is not None
-    assert hostile.answers == {holder.member.name: first.share_sum}
+    assert record.check is not None
+    assert record.answer is not None
+    assert hostile.checks == {asked.member.name: record.check.combinations}
+    assert hostile.answers == {asked.member.name: record.answer.share_sum}
 
 
 async def parts_in_order(
@@ -167,6 +145,6 @@ async def test_two_contributions_in_one_stream_are_refused(
 
     with pytest.raises(FieldInvalid):
         await world.client(members[1].member.name).send(parts_in_order(*parts, *parts))
-    shown = await world.newest()
+    shown = await world.newest(full=True)
     sizes = {row.member: row.contribution_bytes for row in shown.roster}
     assert sizes[members[1].member.name] == 0

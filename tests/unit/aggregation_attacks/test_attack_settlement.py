@@ -21,7 +21,7 @@ from tests.support.round_member import (
     RunningMember,
     start_member,
 )
-from tests.unit.aggregation_attacks.steps import collected
+from tests.unit.aggregation_attacks.steps import checked
 
 BAIT = "rounds/bait"
 
@@ -55,8 +55,8 @@ async def deceived(
     )
     running.statistics.succeed(CELL, latency_ms_per_token=10.0)
     await running.vault.join(BAIT)
-    await collected(hostile, [running, *victims[1:]])
-    await running.member.act(hostile.end_collecting())
+    await checked(hostile, [running, *victims[1:]])
+    await running.member.act(hostile.end_checking())
     assert hostile.answers
     assert running.statistics.balance().pending == 0
     yield running

@@ -25,7 +25,7 @@ def test_privacy_holders_do_not_open_one_contribution(size: int) -> None:
     """
     made = SumRound.of(size)
     coalition = range(1, made.thresholds.privacy + 1)
-    pooled = {holder: made.shares[VICTIM][holder - 1] for holder in coalition}
+    pooled = made.answers(coalition, [VICTIM])
 
     with pytest.raises(RosterTooSmall):
         opening.open_secret(pooled, thresholds=made.thresholds, contributors=1)
@@ -45,7 +45,7 @@ def test_reconstruct_holders_do_open_one_contribution(size: int) -> None:
     """The threshold is the guard and not the arithmetic: one coalition more opens."""
     made = SumRound.of(size)
     coalition = range(1, made.thresholds.reconstruct + 1)
-    pooled = {holder: made.shares[VICTIM][holder - 1] for holder in coalition}
+    pooled = made.answers(coalition, [VICTIM])
 
     found = opening.open_secret(pooled, thresholds=made.thresholds, contributors=1)
     slots = ckks.open_sum(made.total([VICTIM]), found.secret)
@@ -58,10 +58,7 @@ def test_holders_that_believe_in_a_lower_threshold_open_nothing() -> None:
     """Lying about the threshold at opening does not lower the polynomials' degree."""
     made = SumRound.of(10)
     lower = Thresholds(10, corrupt=3, privacy=3, pack=made.thresholds.pack)
-    pooled = {
-        holder: made.shares[VICTIM][holder - 1]
-        for holder in range(1, lower.reconstruct + 1)
-    }
+    pooled = made.answers(range(1, lower.reconstruct + 1), [VICTIM])
 
     with pytest.raises(FederationError):
         opening.open_secret(pooled, thresholds=lower, contributors=1)
@@ -74,7 +71,8 @@ def consistent_columns(made: SumRound) -> int:
     guess if it lies on the line through their shares.
     """
     guesses = made.secrets[VICTIM].astype(np.int64)[None, :] % PRIME
-    held = np.stack(made.shares[VICTIM]).astype(np.int64)
+    pooled = made.answers((1, 2), [VICTIM])
+    held = np.stack([pooled[1], pooled[2]]).astype(np.int64)
     points = np.array([PRIME - 1, 1], dtype=np.int64)
     line = field.interpolation(points, np.array([2], dtype=np.int64))
     predicted = field.matrix_product(line, np.concatenate([guesses, held[:1]]))

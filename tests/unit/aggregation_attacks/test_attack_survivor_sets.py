@@ -153,7 +153,7 @@ def test_difference_of_answers_is_no_answer_about_one_member(four: SumRound) -> 
         for accepted in (EVERYBODY, OTHERS)
     )
     lone = {corrupt: ((first - second) % 65521).astype(np.uint16)}
-    assert np.array_equal(lone[corrupt], four.shares[VICTIM][corrupt - 1])
+    assert np.array_equal(lone[corrupt], four.answer(corrupt, [VICTIM]))
 
     with pytest.raises(RosterTooSmall):
         opened(four, lone, (VICTIM,))

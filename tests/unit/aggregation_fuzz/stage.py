@@ -60,9 +60,9 @@ class Stage:
         self.run(self.world.kill())
         self.runner.close()
 
-    def newest(self) -> pb2.Round:
+    def newest(self, *, full: bool = False) -> pb2.Round:
         """Return the round as everybody sees it."""
-        return self.run(self.world.newest())
+        return self.run(self.world.newest(full=full))
 
     def record(self, index: int) -> RoundRecord:
         """Return what a member's vault holds about the round."""
@@ -198,6 +198,28 @@ def contribution_parts(
     return stage.run(made())
 
 
+def check_request(stage: Stage, index: int) -> pb2.SubmitDealingCheckRequest:
+    """Return a holder's own valid check, which it has not sent yet."""
+    running = stage.members[index]
+    round_ = round_from_message(stage.newest())
+
+    async def made() -> pb2.SubmitDealingCheckRequest:
+        record = await running.vault.find(stage.name)
+        assert record is not None
+        assert record.contributed is not None
+        assert record.promise is not None
+        check = await running.member._holding._make_check(
+            round_, record, record.contributed, record.promise
+        )
+        return pb2.SubmitDealingCheckRequest(
+            round=stage.name,
+            combinations=check.combinations,
+            signature=check.signature,
+        )
+
+    return stage.run(made())
+
+
 def opening_request(stage: Stage, index: int) -> pb2.SubmitOpeningRequest:
     """Return a holder's own valid answer, which it has not sent yet."""
     running = stage.members[index]
@@ -206,8 +228,14 @@ def opening_request(stage: Stage, index: int) -> pb2.SubmitOpeningRequest:
     async def made() -> pb2.SubmitOpeningRequest:
         record = await running.vault.find(stage.name)
         assert record is not None
-        assert record.contribution is not None
-        answer = await running.member._make_answer(round_, record, record.contribution)
+        assert record.contributed is not None
+        assert record.promise is not None
+        assert record.check is not None
+        holding = running.member._holding
+        dealt = await holding._checked_shares(
+            round_, record, record.contributed, record.promise, record.check
+        )
+        answer = await holding._make_answer(round_, record, record.promise, dealt)
         return pb2.SubmitOpeningRequest(
             round=stage.name, share_sum=answer.share_sum, signature=answer.signature
         )

@@ -1,4 +1,4 @@
-"""Certificates, key bindings and survivor signatures, mutated byte by byte.
+"""Certificates, key bindings and signatures of sets, mutated byte by byte.
 
 All of them reach members through the coordinator. None may vouch for anything once a
 byte of it has changed, and none may end a daemon with an error of a library.
@@ -16,10 +16,13 @@ from federated_router.crypto.binding import KeyBinding, verify_binding
 from federated_router.crypto.signing import MemberKeys, PublicKeys
 from federated_router.crypto.transcript import MemberName, RosterHash
 from federated_router.federation.credentials import Credentials
-from federated_router.federation.statements import Survivor
+from federated_router.federation.statements import Contributor
 from federated_router.federation.survivor_signature import (
+    ContributorSet,
     SurvivorSet,
+    sign_contributors,
     sign_survivors,
+    verify_contributors,
     verify_survivors,
 )
 from federated_router.kit.errors import FederationError, SignatureInvalid
@@ -39,10 +42,11 @@ no_warning = pytest.mark.filterwarnings("ignore::UserWarning")
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A member's binding, a coordinator's survivor set, and whom both trust."""
+    """A member's binding, a coordinator's signed sets, and whom both trust."""
 
     member: Credentials
     binding: KeyBinding
+    contributors: ContributorSet
     survivors: SurvivorSet
 
 
@@ -52,12 +56,21 @@ def bound(tmp_path_factory: pytest.TempPathFactory) -> Bound:
     certificates = Certificates(tmp_path_factory.mktemp("pki"))
     member = certificates.credentials("node/one")
     coordinator = certificates.credentials("coordinator/main")
-    survivors = tuple(Survivor(name, bytes(32), bytes(64)) for name in (ONE, TWO))
-    signature = sign_survivors(
+    contributors = tuple(
+        Contributor(number, bytes(32), bytes(64)) for number in (1, 2, 3)
+    )
+    key = coordinator.certificate_key
+    signed = ContributorSet(
+        contributors,
+        sign_contributors(ROUND, ROSTER, contributors, certificate_key=key),
+        coordinator.certificate_der,
+    )
+    survivors = sign_survivors(
         ROUND,
         ROSTER,
-        survivors,
-        certificate_key=coordinator.certificate_key,
+        (1, 3),
+        contributors_sha256=signed.sha256(ROUND, ROSTER),
+        certificate_key=key,
     )
     return Bound(
         member,
@@ -67,7 +80,8 @@ def bound(tmp_path_factory: pytest.TempPathFactory) -> Bound:
             not_after_s=int(NOW_S) + 3600,
             certificate_key=member.certificate_key,
         ),
-        SurvivorSet(survivors, signature, coordinator.certificate_der),
+        signed,
+        SurvivorSet((1, 3), survivors, coordinator.certificate_der),
     )
 
 
@@ -155,31 +169,62 @@ def test_any_name_is_refused_that_the_certificate_does_not_carry(
 @no_warning
 @few
 @given(data=st.data())
-def test_mutated_survivor_set_is_never_believed(
+def test_mutated_contributor_set_is_never_believed(
     bound: Bound, data: st.DataObject
 ) -> None:
-    """Signature, certificate, names, digests and members' signatures."""
-    claim = bound.survivors
-    part = data.draw(st.sampled_from(["signature", "certificate", "sha256", "member"]))
-    first, *others = claim.survivors
+    """Signature, certificate, numbers, digests and members' signatures."""
+    claim = bound.contributors
+    part = data.draw(st.sampled_from(["signature", "certificate", "entry"]))
     if part == "signature":
         claim = replace(claim, signature=data.draw(mutated(claim.signature)))
     elif part == "certificate":
         changed = data.draw(mutated(claim.certificate_der))
         assume(known_version(changed))
         claim = replace(claim, certificate_der=changed)
-    elif part == "sha256":
-        altered = replace(first, sha256=data.draw(mutated(first.sha256)))
-        claim = replace(claim, survivors=(altered, *others))
     else:
-        altered = replace(first, signature=data.draw(mutated(first.signature)))
-        claim = replace(claim, survivors=(altered, *others))
+        first, *others = claim.contributors
+        altered = data.draw(
+            st.one_of(
+                st.integers().map(lambda number: replace(first, number=number)),
+                mutated(first.sha256).map(lambda sha: replace(first, sha256=sha)),
+                mutated(first.signature).map(lambda by: replace(first, signature=by)),
+            )
+        )
+        assume(altered != first)
+        claim = replace(claim, contributors=(altered, *others))
+
+    with bounded(), pytest.raises(FederationError):
+        verify_contributors(ROUND, ROSTER, claim, trust=bound.member.trust, now_s=NOW_S)
+
+
+@no_warning
+@few
+@given(data=st.data())
+def test_mutated_survivor_set_is_never_believed(
+    bound: Bound, data: st.DataObject
+) -> None:
+    """Signature, certificate, any other numbers, and another contributor set."""
+    claim, digest = bound.survivors, bound.contributors.sha256(ROUND, ROSTER)
+    part = data.draw(st.sampled_from(["signature", "certificate", "numbers", "set"]))
+    if part == "signature":
+        claim = replace(claim, signature=data.draw(mutated(claim.signature)))
+    elif part == "certificate":
+        changed = data.draw(mutated(claim.certificate_der))
+        assume(known_version(changed))
+        claim = replace(claim, certificate_der=changed)
+    elif part == "numbers":
+        numbers = tuple(data.draw(st.lists(st.integers(), max_size=5)))
+        assume(numbers != claim.survivors)
+        claim = replace(claim, survivors=numbers)
+    else:
+        digest = data.draw(mutated(digest))
 
     with bounded(), pytest.raises(FederationError):
         verify_survivors(
             ROUND,
             ROSTER,
             claim,
+            contributors_sha256=digest,
             trust=bound.member.trust,
             now_s=NOW_S,
         )

@@ -11,7 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from federated_router.crypto import body, packed_shamir, ring, sealing, signing
+from federated_router.crypto import (
+    body,
+    dealing_check,
+    packed_shamir,
+    ring,
+    sealing,
+    signing,
+)
 from federated_router.crypto.packed_shamir import Thresholds
 from federated_router.crypto.sealing import Envelope
 from federated_router.crypto.signing import (
@@ -43,6 +50,8 @@ BODY = body.to_bytes(
 SHARE = packed_shamir.share_to_bytes(
     packed_shamir.deal(ring.sample_small(1)[0], THRESHOLDS)[3]
 )
+COMBINATIONS = b"\x01\x02" * 4 + b"\xff" * 8 + bytes(8)
+ANSWER = b"\x03\x04" * 2 * THRESHOLDS.columns
 ENVELOPE = Envelope(ATTEMPT, ROSTER, ONE, TWO)
 SEALED = sealing.seal(SHARE, sender=OWN, receiver=OTHER.public, envelope=ENVELOPE)
 STATEMENT = Statement.over(
@@ -78,6 +87,30 @@ def test_mutated_share_is_refused_or_is_another_share(content: bytes) -> None:
         except CiphertextMalformed:
             return
     assert packed_shamir.share_to_bytes(share) == content
+
+
+@few
+@given(content=mutated(COMBINATIONS))
+def test_mutated_check_is_refused_or_is_another_check(content: bytes) -> None:
+    """What a holder says about three contributors has one form."""
+    with bounded():
+        try:
+            told = dealing_check.combinations_from_bytes(content, 3)
+        except CiphertextMalformed:
+            return
+    assert dealing_check.combinations_to_bytes(told) == content
+
+
+@few
+@given(content=mutated(ANSWER))
+def test_mutated_answer_is_refused_or_is_another_answer(content: bytes) -> None:
+    """So do its sums over two cohorts."""
+    with bounded():
+        try:
+            sums = packed_shamir.answer_from_bytes(content, THRESHOLDS, cohorts=2)
+        except CiphertextMalformed:
+            return
+    assert packed_shamir.answer_to_bytes(sums) == content
 
 
 @few

@@ -3,39 +3,36 @@
 Routers act on priors, and the follower's loop outlives nothing but such errors.
 """
 
+from dataclasses import replace
+
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given, settings
 
+from coordinator.priors.messages import priors_message
 from federated_router.api.v1 import priors_pb2
-from federated_router.federation.wire import priors_from_message
+from federated_router.federation.priors_wire import priors_from_message
 from federated_router.kit.errors import FederationError
+from federated_router.priors.bandit import read_bandit
+from federated_router.priors.carbon import read_carbon
+from federated_router.priors.contents import Contents
+from federated_router.priors.pattern_priors import best_model
+from federated_router.priors.publication import Priors
+from federated_router.priors.resources import read_resources
 from tests.unit.aggregation_fuzz.mutations import bounded, mutated
 from tests.unit.aggregation_fuzz.stage import parsed
+from tests.unit.priors.worlds import LAYOUT, priors_of
 
 few = settings(max_examples=30, deadline=None)
 
-PRIORS = priors_pb2.Priors(
-    revision=3,
-    round="rounds/r1",
-    create_time=Timestamp(seconds=1_700_000_000),
-    catalogue=priors_pb2.Catalogue(
-        version=1,
-        models=["models/a"],
-        regions=["eu"],
-        latency_bounds_ms=[1.0, 2.0],
-        slot_max=1000,
-    ),
-    members=4,
-    noise_standard_deviation=4.5,
-    performance=[
-        {
-            "model": "models/a",
-            "region": "eu",
-            "latency_counts": [1, 2, 3],
-            "failures": 1,
-        }
-    ],
+SMALL = replace(
+    LAYOUT, models=("models/a",), regions=("eu",), features=2, patterns=("code",)
+)
+PRIORS = priors_message(
+    replace(
+        priors_of(Contents(), noise=4.5, catalogue=SMALL, create_time_s=1.7e9),
+        contents=SMALL.decode(range(150, 150 + SMALL.statistic_slots)),
+    )
 )
 
 
@@ -49,10 +46,24 @@ def try_priors(content: bytes) -> None:
             found = priors_from_message(message)
         except FederationError:
             return
+        read_all(found)
     buckets = len(found.catalogue.latency_bounds_ms) + 1
     assert all(
         len(counts.latency_counts) == buckets for counts in found.performance.values()
     )
+
+
+def read_all(found: Priors) -> None:
+    """Read what a router reads; what was taken must not fail it later."""
+    for cell in found.performance:
+        found.read(cell)
+        read_resources(found, cell)
+    for region in found.contents.carbon:
+        read_carbon(found, region)
+    for pattern in {cell.pattern for cell in found.contents.patterns}:
+        best_model(found, pattern)
+    for model in found.contents.bandits:
+        read_bandit(found, model)
 
 
 def plausible(moment: Timestamp) -> bool:

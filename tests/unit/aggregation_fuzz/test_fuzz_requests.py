@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from coordinator.rounds import events, lifecycle
-from coordinator.rounds.lifecycle import CAUSE_LENGTH_MAX
+from coordinator.rounds.endings import CAUSE_LENGTH_MAX
 from federated_router.api.v1 import aggregation_pb2 as pb2
 from federated_router.kit.errors import FederationError
 from tests.support import round_script
@@ -136,11 +136,15 @@ def test_answers_and_nonces_of_any_bytes_are_refused(
 ) -> None:
     """Nobody has joined: there is no key under which any of this could hold."""
     reveal = pb2.RevealBeaconRequest(round=stage.name, nonce=nonce, signature=signature)
+    check = pb2.SubmitDealingCheckRequest(
+        round=stage.name, combinations=nonce, signature=signature
+    )
     opening = pb2.SubmitOpeningRequest(
         round=stage.name, share_sum=nonce, signature=signature
     )
 
     assert ask(stage, "RevealBeacon", MEMBER, reveal) is None
+    assert ask(stage, "SubmitDealingCheck", MEMBER, check) is None
     assert ask(stage, "SubmitOpening", MEMBER, opening) is None
 
 

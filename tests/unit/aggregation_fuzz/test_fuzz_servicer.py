@@ -29,6 +29,7 @@ Make = Callable[[Stage, int], Message]
 UNARY: dict[str, tuple[str, Make]] = {
     "JoinRound": ("JOINING", staging.join_request),
     "RevealBeacon": ("REVEALING", staging.reveal_request),
+    "SubmitDealingCheck": ("CHECKING", staging.check_request),
     "SubmitOpening": ("OPENING", staging.opening_request),
 }
 
@@ -37,7 +38,7 @@ UNARY: dict[str, tuple[str, Make]] = {
 def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Stage]]:
     """Give one round in each state that takes messages; the first member is silent."""
     made: dict[str, Stage] = {}
-    for state in ("JOINING", "REVEALING", "COLLECTING", "OPENING"):
+    for state in ("JOINING", "REVEALING", "COLLECTING", "CHECKING", "OPENING"):
         directory: Path = tmp_path_factory.mktemp(state.lower())
         made[state] = staging.at(state, directory)
     yield made
@@ -218,6 +219,8 @@ def test_unmutated_messages_are_accepted(
     stage = staging.at("COLLECTING", tmp_path)
     header, body = staging.contribution_parts(stage, 0)
     stage.run(stage.send(MEMBER, [Part(header=header), Part(chunk=body)]))
-    sizes = {row.member: row.contribution_bytes for row in stage.newest().roster}
+    sizes = {
+        row.member: row.contribution_bytes for row in stage.newest(full=True).roster
+    }
     stage.close()
     assert sizes[MEMBER] == len(body)

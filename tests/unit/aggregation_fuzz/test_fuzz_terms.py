@@ -56,7 +56,7 @@ def test_terms_of_any_numbers_are_refused_or_protect_the_member(
 ) -> None:
     """NaN, infinities, negative and huge: what is accepted is within the floor."""
     message = pb2.Round()
-    message.CopyFrom(told.collecting)
+    message.CopyFrom(told.shown)
     message.noise.scale, message.participation_min = terms.scale, terms.participation
     message.noise.survivors_min = terms.survivors
     message.noise.colluders_max = terms.colluders
@@ -66,7 +66,7 @@ def test_terms_of_any_numbers_are_refused_or_protect_the_member(
 
     with bounded():
         try:
-            read(message, told.own, told.stage)
+            read(message, told.listing, told.own, told.stage)
         except FederationError:
             return
     assert terms.scale >= FLOOR.noise_scale_min

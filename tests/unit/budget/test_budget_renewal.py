@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from federated_router.budget.renewal import (
+from federated_router.kit.errors import FieldInvalid
+from federated_router.privacy.renewal import (
     RenewalPolicy,
     check_zone,
     next_renewal_s,
     rfc3339,
     window_start_s,
 )
-from federated_router.kit.errors import FieldInvalid
 
 BERLIN = "Europe/Berlin"
 HOUR_S = 3600.0

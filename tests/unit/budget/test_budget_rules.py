@@ -17,18 +17,17 @@ from federated_router.budget.accounts import (
     renew,
     settle,
 )
+from federated_router.budget.exhaustion import Shortfall, exhausted
 from federated_router.budget.ledger import (
     CHARGES_MAX,
     Admitted,
     ReserveRequest,
-    Shortfall,
     check_request,
-    exhausted,
     reserve,
 )
-from federated_router.budget.renewal import RenewalPolicy
 from federated_router.budget.reservation import Charge, Owner, RequestId
 from federated_router.kit.errors import FieldInvalid, Internal
+from federated_router.privacy.renewal import RenewalPolicy
 from tests.support.ledger_world import DATASET, USER, request, terms
 
 UNITS = st.integers(min_value=0, max_value=UNITS_MAX)
@@ -179,6 +178,30 @@ def test_exhausted_budget_tells_a_person_what_to_do(
 
     assert advice in error.message
     assert "100 of 1000 units free" in error.message
+
+
+FEDERATION = AccountName("accounts/federation-rounds")
+
+
+@pytest.mark.parametrize(
+    ("needed_units", "renewal", "advice"),
+    [
+        (2000, RenewalPolicy.NONE, "rounds need more noise or fewer blocks"),
+        (200, RenewalPolicy.NONE, "rounds are over until its owner opens a new"),
+        (200, RenewalPolicy.DAILY, "It renews at 1970-01-02T00:00:00Z"),
+    ],
+)
+def test_exhausted_federation_is_told_about_rounds_and_not_about_tokens(
+    needed_units: int, renewal: RenewalPolicy, advice: str
+) -> None:
+    """Nobody can ask a round for fewer tokens."""
+    spent = replace(account(spent_units=900), terms=terms(FEDERATION, renewal=renewal))
+
+    error = exhausted(Shortfall(spent, needed_units), held_by=())
+
+    assert advice in error.message
+    assert f"this round needs up to {needed_units}" in error.message
+    assert "The budget accounts/federation-rounds has 100" in error.message
 
 
 def test_quota_is_not_called_a_budget() -> None:

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from federated_router.budget.audit.calendar import begins_window, has_calendar, rfc3339
-from federated_router.budget.renewal import (
+from federated_router.privacy.renewal import (
     RenewalPolicy,
     next_renewal_s,
     window_start_s,

@@ -11,7 +11,7 @@ from federated_router.budget.audit.format import End, Record, line_of
 from federated_router.budget.audit.service import AuditServicer
 from federated_router.budget.checkpoint import CheckpointSigner
 from federated_router.budget.memory_store import MemoryLedgerStore
-from federated_router.cli.audit import RouterSource
+from federated_router.cli.audit import DaemonSource
 from federated_router.kit.clock import ManualClock
 from federated_router.kit.errors import FieldInvalid, Internal
 from federated_router.kit.grpc_server import ServiceBinding
@@ -62,7 +62,7 @@ async def exported_by(servicer: AuditServicer) -> list[bytes]:
     def write(record: Record) -> None:
         lines.append(line_of(record))
 
-    source = RouterSource(cast("Any", InProcess(servicer)))
+    source = DaemonSource(cast("Any", InProcess(servicer)))
     await export(source, write, lambda _written, _of: None)
     return lines
 

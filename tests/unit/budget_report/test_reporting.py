@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from federated_router.api.v1 import budget_pb2 as pb
 from federated_router.budget import reporting
 from federated_router.budget.accounts import AccountName
-from federated_router.budget.renewal import RenewalPolicy
 from federated_router.budget.reservation import Charge
 from federated_router.kit.errors import AccountUnknown, FieldInvalid, LimitReached
 from federated_router.privacy.measure import (
@@ -20,6 +19,7 @@ from federated_router.privacy.measure import (
     measure_for,
     step_units,
 )
+from federated_router.privacy.renewal import RenewalPolicy
 from federated_router.privacy.report import Composition
 from federated_router.privacy.step import Step
 from tests.support.report_world import (

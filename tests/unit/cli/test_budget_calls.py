@@ -86,8 +86,20 @@ HELD, COMMITTED = pb.Reservation.STATE_HELD, pb.Reservation.STATE_COMMITTED
 @pytest.mark.parametrize(
     ("kind", "prefix", "blocks", "shown", "counted"),
     [
-        (None, "", False, ("dataset-", "department-", "user-"), ("block-",)),
-        (None, "", True, ("dataset-", "block-", "department-", "user-"), ()),
+        (
+            None,
+            "",
+            False,
+            ("dataset-", "federation-", "department-", "user-"),
+            ("block-",),
+        ),
+        (
+            None,
+            "",
+            True,
+            ("dataset-", "block-", "federation-", "department-", "user-"),
+            (),
+        ),
         ("block", "", False, ("block-",), ()),
         ("user", "", False, ("user-",), ()),
         (None, "accounts/block-ward.", False, ("block-ward.",), ()),
@@ -139,7 +151,7 @@ def test_accounts_end_at_the_limit_and_say_so(
     found = asyncio.run(find_accounts(pages, everything))
     budget.show_accounts(found)
 
-    assert (len(found.accounts), found.has_more, pages.calls) == (6, True, 5)
+    assert (len(found.accounts), found.has_more, pages.calls) == (6, True, 6)
     assert "There are more accounts than this" in capsys.readouterr().out
 
 

@@ -107,7 +107,7 @@ async def test_store_that_fails_is_believed_and_memory_is_not(
 ) -> None:
     """A commit of unknown outcome is looked up: what was told is what is stored."""
     name = await world.open_round()
-    conductor, save = world.core.conductor, world.core.aggregation._store.save
+    conductor, save = world.core.conductor, world.core.conductor._store.save
 
     async def lost(*_: object, **__: object) -> Round:
         raise StoreUnavailable("The database did not answer.")

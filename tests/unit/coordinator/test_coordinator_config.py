@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from coordinator.app import build
 from coordinator.config import CoordinatorSettings
 from federated_router.kit.config import ConfigurationError, load
-from federated_router.priors.catalogue import LATENCY_BOUNDS_MS
+from federated_router.priors.buckets import LATENCY_BOUNDS_MS
 from tests.support.round_member import Certificates
 
 TEMPLATE = """

@@ -79,6 +79,42 @@ async def test_quiet_change_is_told_within_the_progress_time(
     await watch.aclose()
 
 
+async def test_a_watcher_without_progress_hears_no_quiet_change(
+    newest: Newest[str], still: ManualClock
+) -> None:
+    """Members act on states; counts of others would be most of what they are sent."""
+    watch = newest.watch(progress=False)
+    await anext(watch)
+    told = coming(watch)
+    for _ in range(4):
+        await settled()
+        newest.amend("a")
+        await still.advance(1.0)
+    await settled()
+    assert not told.done()
+
+    newest.put("b")
+
+    assert await told == "b"
+    await watch.aclose()
+
+
+async def test_a_watcher_without_progress_still_gets_signs_of_life(
+    newest: Newest[str], still: ManualClock
+) -> None:
+    """And with it what was amended meanwhile."""
+    watch = newest.watch(progress=False)
+    await anext(watch)
+    told = coming(watch)
+    await settled()
+    newest.amend("a")
+
+    await still.advance(5.0)
+
+    assert await told == "a"
+    await watch.aclose()
+
+
 async def test_silence_ends_with_a_sign_of_life(
     newest: Newest[str], still: ManualClock
 ) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from coordinator.rounds import events, lifecycle
+from coordinator.rounds import endings, events, lifecycle
 from coordinator.rounds.lifecycle import Work, work_due
 from coordinator.rounds.state import ENDED, State
 from federated_router.crypto.packed_shamir import Thresholds
@@ -21,6 +21,7 @@ from tests.support import round_script as script
 from tests.support.round_script import (
     START_S,
     answered,
+    checked,
     contributed,
     joined,
     member,
@@ -31,34 +32,39 @@ from tests.support.round_script import (
     terms,
 )
 
-J, R, C = State.JOINING, State.REVEALING, State.COLLECTING
+J, R, C, K = State.JOINING, State.REVEALING, State.COLLECTING, State.CHECKING
 S, O, V = State.SUMMING, State.OPENING, State.VALIDATING  # noqa: E741 - a table.
 P, X, A = State.PUBLISHED, State.REJECTED, State.ABORTED
 W = RoundStateWrong
-STATES = (J, R, C, S, O, V, P, X, A)
+STATES = (J, R, C, K, S, O, V, P, X, A)
 LATER_S = START_S + 10
+FAILED = events.OpeningFailed(3, "?")
 
 # What becomes of a round in each of STATES that meets the event: a state, or a refusal.
 TABLE: dict[str, tuple[events.Event, float, tuple[State | type[FederationError], ...]]]
 TABLE = {
-    "joins": (joined(9), START_S, (J, W, W, W, W, W, W, W, W)),
-    "joins again": (joined(1), START_S, (J, R, C, S, O, V, W, W, W)),
-    "joins late": (joined(9), LATER_S, (W, W, W, W, W, W, W, W, W)),
-    "reveals": (revealed(1), START_S, (W, R, C, S, O, V, W, W, W)),
-    "reveals late": (revealed(1), LATER_S, (W, W, C, S, O, V, W, W, W)),
-    "contributes": (contributed(1), START_S, (W, W, C, S, O, V, W, W, W)),
-    "contributes late": (contributed(1), LATER_S, (W, W, W, S, O, V, W, W, W)),
-    "answers": (answered(1), START_S, (W, W, W, W, O, V, W, W, W)),
-    "answers late": (answered(4), LATER_S, (W, W, W, W, W, W, W, W, W)),
-    "time": (events.TimePassed(), START_S + 9, (J, R, C, S, O, V, P, X, A)),
-    "deadline": (events.TimePassed(), LATER_S, (A, A, A, A, A, A, P, X, A)),
-    "resumed": (events.Resumed(), LATER_S, (J, R, C, S, O, V, P, X, A)),
-    "summed": (events.Summed(), START_S, (W, W, W, O, W, W, W, W, W)),
-    "opened": (events.Opened(()), START_S, (W, W, W, W, V, W, W, W, W)),
-    "not opened": (events.OpeningFailed(3, "?"), START_S, (W, W, W, W, O, W, W, W, W)),
-    "released": (events.Released(7), START_S, (W, W, W, W, W, P, W, W, W)),
-    "refused": (events.Refused("no"), START_S, (W, W, W, W, W, X, W, W, W)),
-    "aborted": (events.AbortRequested("no"), START_S, (A, A, A, A, A, A, W, W, A)),
+    "joins": (joined(9), START_S, (J, W, W, W, W, W, W, W, W, W)),
+    "joins again": (joined(1), START_S, (J, R, C, K, S, O, V, W, W, W)),
+    "joins late": (joined(9), LATER_S, (W, W, W, W, W, W, W, W, W, W)),
+    "reveals": (revealed(1), START_S, (W, R, C, K, S, O, V, W, W, W)),
+    "reveals late": (revealed(1), LATER_S, (W, W, C, K, S, O, V, W, W, W)),
+    "contributes": (contributed(1), START_S, (W, W, C, K, S, O, V, W, W, W)),
+    "contributes late": (contributed(1), LATER_S, (W, W, W, K, S, O, V, W, W, W)),
+    "checks": (checked(1), START_S, (W, W, W, K, S, O, V, W, W, W)),
+    "checks late": (checked(1), LATER_S, (W, W, W, W, S, O, V, W, W, W)),
+    "answers": (answered(1), START_S, (W, W, W, W, W, O, V, W, W, W)),
+    "answers late": (answered(4), LATER_S, (W, W, W, W, W, W, W, W, W, W)),
+    "expelled": (events.Expelled(member(1)), START_S, (J, R, C, K, S, O, V, P, X, A)),
+    "time": (events.TimePassed(), START_S + 9, (J, R, C, K, S, O, V, P, X, A)),
+    "deadline": (events.TimePassed(), LATER_S, (A, A, A, A, A, A, A, P, X, A)),
+    "resumed": (events.Resumed(), LATER_S, (J, R, C, K, S, O, V, P, X, A)),
+    "judged": (events.Judged(), START_S, (W, W, W, S, W, W, W, W, W, W)),
+    "summed": (events.Summed(), START_S, (W, W, W, W, O, W, W, W, W, W)),
+    "opened": (events.Opened(()), START_S, (W, W, W, W, W, V, W, W, W, W)),
+    "not opened": (FAILED, START_S, (W, W, W, W, W, O, W, W, W, W)),
+    "released": (events.Released(7), START_S, (W, W, W, W, W, W, P, W, W, W)),
+    "refused": (events.Refused("no"), START_S, (W, W, W, W, W, W, X, W, W, W)),
+    "aborted": (events.AbortRequested("no"), START_S, (A, A, A, A, A, A, A, W, W, A)),
 }
 
 
@@ -86,8 +92,9 @@ def test_round_of_four_walks_through_every_state_in_order() -> None:
 
     path = [entry.state for entry in published.history]
 
-    assert path == [J, R, C, S, O, V, P]
+    assert path == [J, R, C, K, S, O, V, P]
     assert published.priors_revision == 1
+    assert not published.checks
     assert not published.answers
 
 
@@ -147,8 +154,9 @@ def test_vanished_member_is_carried_where_participation_allows() -> None:
 
     fixed = play(three, events.TimePassed(), now_s=LATER_S)
 
-    assert fixed.state is S
-    assert fixed.survivors == (member(1), member(2), member(4))
+    assert fixed.state is K
+    assert fixed.contributors == (member(1), member(2), member(4))
+    assert fixed.survivors == ()
 
 
 def test_vanished_member_aborts_where_participation_does_not_allow() -> None:
@@ -308,7 +316,7 @@ def test_cause_of_an_abort_is_cut_to_its_limit() -> None:
     """An operator's words are stored and shown; they have a limit like all else."""
     aborted = play(new_round(), events.AbortRequested("x" * 10_000))
 
-    assert len(aborted.end_cause) == lifecycle.CAUSE_LENGTH_MAX
+    assert len(aborted.end_cause) == endings.CAUSE_LENGTH_MAX
 
 
 @pytest.mark.parametrize(

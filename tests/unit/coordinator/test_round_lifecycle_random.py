@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from coordinator.rounds import events, lifecycle
 from coordinator.rounds.round import Round
 from coordinator.rounds.state import ENDED, State
+from coordinator.rounds.terms import Terms
 from federated_router.crypto.packed_shamir import Thresholds
 from federated_router.crypto.transcript import MemberName
 from federated_router.kit.errors import FederationError
@@ -19,12 +20,17 @@ from tests.support import round_script as script
 NEXT = {
     State.JOINING: {State.REVEALING},
     State.REVEALING: {State.COLLECTING},
-    State.COLLECTING: {State.SUMMING},
+    State.COLLECTING: {State.CHECKING},
+    State.CHECKING: {State.SUMMING},
     State.SUMMING: {State.OPENING},
     State.OPENING: {State.VALIDATING},
     State.VALIDATING: {State.PUBLISHED, State.REJECTED},
 }
 Advance = Callable[[Round, events.Event, float], Round]
+WITHOUT_COHORTS = script.terms(members_expected=0)
+WITH_COHORTS = replace(
+    WITHOUT_COHORTS, cohort_size=2, cohort_survivors_min=2, cohort_colluders_max=1
+)
 
 
 @dataclass
@@ -34,6 +40,7 @@ class Life:
     advance: Advance
     round: Round
     now_s: float = script.START_S
+    contributor_sets: set[tuple[MemberName, ...]] = field(default_factory=set)
     survivor_sets: set[tuple[MemberName, ...]] = field(default_factory=set)
     answers_max: int = 0
 
@@ -54,8 +61,14 @@ class Life:
             assert after.state in allowed
         if after.survivors:
             self.survivor_sets.add(after.survivors)
+        if after.contributors:
+            self.contributor_sets.add(after.contributors)
         assert len(self.survivor_sets) <= 1
-        assert set(after.survivors) <= set(after.roster) <= set(after.members)
+        assert len(self.contributor_sets) <= 1
+        assert set(after.survivors) <= set(after.contributors) <= set(after.roster)
+        assert set(after.roster) <= set(after.members)
+        assert not set(after.survivors) & set(after.inconsistent)
+        assert set(after.answers) <= set(after.checks) or after.ended
         if after.state is State.OPENING:
             self.answers_max = len(after.answers)
         if after.state in (State.OPENING, State.VALIDATING, State.PUBLISHED):
@@ -66,8 +79,13 @@ class Life:
         thresholds = Thresholds.for_roster(len(after.roster))
         survivors = len(after.survivors)
         assert survivors >= thresholds.reconstruct
-        assert survivors >= after.noise.survivors_min > after.noise.colluders_max
-        assert survivors >= math.ceil(0.75 * len(after.members))
+        assert survivors >= after.noise.survivors_min
+        assert len(after.contributors) >= math.ceil(0.75 * len(after.members))
+        if not after.noise.cohort_size:
+            assert survivors > after.noise.colluders_max
+        for _, part in after.open_cohorts:
+            assert len(part) >= after.noise.cohort_survivors_min
+            assert len(part) > after.noise.cohort_colluders_max
         if after.state is not State.OPENING:
             assert self.answers_max >= thresholds.reconstruct
 
@@ -77,7 +95,9 @@ single = st.one_of(
     st.builds(script.joined, members),
     st.builds(script.revealed, members),
     st.builds(script.contributed, members),
+    st.builds(script.checked, members),
     st.builds(script.answered, members),
+    st.builds(lambda index: events.Expelled(script.member(index)), members),
     st.just(events.TimePassed()),
     st.just(events.Resumed()),
     st.just(events.Summed()),
@@ -88,20 +108,28 @@ opening = st.one_of(
     st.builds(lambda index: ("opened", index), members),
     st.builds(lambda count: ("failed", count), st.integers(0, 6)),
 )
+judging = st.builds(
+    lambda dealers, liars: ("judged", tuple(sorted(dealers)), tuple(sorted(liars))),
+    st.sets(members, max_size=3),
+    st.sets(members, max_size=2),
+)
 together = st.builds(
     lambda kind, group: (kind, tuple(sorted(group))),
-    st.sampled_from(["joined", "revealed", "contributed", "answered"]),
+    st.sampled_from(["joined", "revealed", "contributed", "checked", "answered"]),
     st.sets(members, min_size=3),
 )
 pause = st.sampled_from([0.5, 4.0, 11.0]).map(lambda pause_s: ("pause", pause_s))
 steps = st.lists(
-    st.one_of(together, together, pause, single, opening), min_size=5, max_size=30
+    st.one_of(together, together, pause, single, judging, opening),
+    min_size=5,
+    max_size=40,
 )
 
 
-def live(taken: list[object], advance: Advance) -> Life:
+def live(
+    taken: list[object], advance: Advance, agreed: Terms = WITHOUT_COHORTS
+) -> Life:
     """Live through the steps, with the coordinator's own honest attempts between."""
-    agreed = script.terms(members_expected=0)
     life = Life(advance, script.new_round(agreed))
     for step in taken:
         take(life, step)
@@ -118,6 +146,15 @@ def take(life: Life, step: object) -> None:
             # The coordinator opens only what is due; anything else is no opening.
             if lifecycle.work_due(life.round) is lifecycle.Work.OPEN:
                 life.meet(events.Opened(()))
+        case ("judged", tuple(dealers), tuple(liars)):
+            # The coordinator judges only what is due; anything else is no judgement.
+            if lifecycle.work_due(life.round) is lifecycle.Work.JUDGE:
+                life.meet(
+                    events.Judged(
+                        inconsistent=tuple(map(script.member, dealers)),
+                        liars=tuple(map(script.member, liars)),
+                    )
+                )
         case ("failed", int(count)):
             life.meet(events.OpeningFailed(count, "liars"))
         case (str(kind), tuple(group)):
@@ -128,10 +165,10 @@ def take(life: Life, step: object) -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(steps)
-def test_random_life_breaks_no_promise(taken: list[object]) -> None:
-    """Never below a threshold, never two survivor sets, never out of order."""
-    life = live(taken, lifecycle.advance)
+@given(steps, st.sampled_from([WITHOUT_COHORTS, WITH_COHORTS]))
+def test_random_life_breaks_no_promise(taken: list[object], agreed: Terms) -> None:
+    """Never below a threshold, never two sets of a kind, never out of order."""
+    life = live(taken, lifecycle.advance, agreed)
 
     ends = [entry.state for entry in life.round.history if entry.state in ENDED]
     assert len(ends) <= 1
@@ -149,11 +186,13 @@ def lenient(round_: Round, event: events.Event, now_s: float) -> Round:
     """Advance, but sum whoever contributed: a broken variant."""
     due = isinstance(event, events.TimePassed) and now_s >= round_.deadline_s
     if due and round_.state is State.COLLECTING:
+        contributors = tuple(sorted(round_.contributions))
         return lifecycle.advance(
             replace(
                 round_,
                 state=State.SUMMING,
-                survivors=tuple(sorted(round_.contributions)),
+                contributors=contributors,
+                survivors=contributors,
                 deadline_s=now_s + 10,
             ),
             events.Summed(),
@@ -162,9 +201,17 @@ def lenient(round_: Round, event: events.Event, now_s: float) -> Round:
     return lifecycle.advance(round_, event, now_s)
 
 
-@pytest.mark.parametrize("broken", [forgetful, lenient])
+def blind(round_: Round, event: events.Event, now_s: float) -> Round:
+    """Advance, but sum dealers who were found inconsistent: a broken variant."""
+    after = lifecycle.advance(round_, event, now_s)
+    if isinstance(event, events.Judged) and after.state is State.SUMMING:
+        return replace(after, survivors=after.contributors)
+    return after
+
+
+@pytest.mark.parametrize("broken", [forgetful, lenient, blind])
 def test_broken_lifecycle_is_found_out(broken: Advance) -> None:
-    """The checks above can fail: two broken variants do not pass them."""
+    """The checks above can fail: three broken variants do not pass them."""
     begin: list[object] = [
         ("joined", (1, 2, 3, 4)),
         ("pause", 11.0),
@@ -174,8 +221,15 @@ def test_broken_lifecycle_is_found_out(broken: Advance) -> None:
         forgetful: [
             ("contributed", (1, 2, 3)),
             ("pause", 11.0),
+            ("checked", (1, 2, 3)),
+            ("judged", (), ()),
             events.Summed(),
             script.contributed(4),
+        ],
+        blind: [
+            ("contributed", (1, 2, 3, 4)),
+            ("checked", (1, 2, 3, 4)),
+            ("judged", (2,), ()),
         ],
         lenient: [("contributed", (1,)), ("pause", 11.0)],
     }

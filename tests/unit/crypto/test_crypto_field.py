@@ -3,12 +3,11 @@
 from collections.abc import Callable
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from federated_router.crypto import decoding, field
+from federated_router.crypto import field
 from federated_router.crypto.field import PRIME
 from federated_router.crypto.ring import RandomBytes
 
@@ -87,56 +86,3 @@ def test_elements_are_centred_around_zero() -> None:
     centred = field.centred(elements)
 
     assert centred.tolist() == [0, 1, PRIME // 2, -(PRIME // 2), -1]
-
-
-@settings(max_examples=80, deadline=None)
-@given(
-    points=st.integers(2, 40),
-    seed=st.integers(0, 2**32),
-    data=st.data(),
-)
-def test_decoder_names_exactly_the_wrong_values(
-    points: int, seed: int, data: st.DataObject
-) -> None:
-    """Up to half the redundancy, for any length and degree."""
-    generator = np.random.default_rng(seed)
-    terms = data.draw(st.integers(1, points))
-    errors = data.draw(st.integers(0, (points - terms) // 2))
-    coefficients = generator.integers(0, PRIME, terms).tolist()
-    at = np.arange(1, points + 1)
-    values = np.array([horner(coefficients, int(point)) for point in at])
-    wrong = generator.permutation(points)[:errors]
-    values[wrong] = (values[wrong] + generator.integers(1, PRIME, errors)) % PRIME
-
-    found = decoding.wrong_positions(at, values, coefficients=terms)
-
-    assert found is not None
-    assert sorted(np.flatnonzero(found)) == sorted(wrong)
-
-
-def test_decoder_takes_the_zero_polynomial() -> None:
-    """All values zero but one: the one is wrong."""
-    values = np.zeros(7, dtype=np.int64)
-    values[3] = 9
-
-    found = decoding.wrong_positions(np.arange(1, 8), values, coefficients=3)
-
-    assert found is not None
-    assert np.flatnonzero(found).tolist() == [3]
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_decoder_finds_nothing_in_noise(seed: int) -> None:
-    """No polynomial of 10 terms is near 40 random values; chance about 1e-60."""
-    values = np.random.default_rng(seed).integers(0, PRIME, 40)
-
-    assert decoding.wrong_positions(np.arange(1, 41), values, coefficients=10) is None
-
-
-def test_decoder_refuses_a_polynomial_of_one_degree_too_many() -> None:
-    """All values lie on it, and yet it is not of the family."""
-    at = np.arange(1, 21)
-    values = np.array([horner([1] * 11, int(point)) for point in at])
-
-    assert decoding.wrong_positions(at, values, coefficients=10) is None
-    assert decoding.wrong_positions(at, values, coefficients=11) is not None

@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 from federated_router.crypto import field, ring
 from federated_router.crypto.field import PRIME
 from federated_router.crypto.opening import open_secret
-from federated_router.crypto.packed_shamir import Share, Thresholds, deal
+from federated_router.crypto.packed_shamir import (
+    Share,
+    Thresholds,
+    deal,
+    sum_shares,
+)
 from federated_router.crypto.ring import RandomBytes
 from federated_router.kit.errors import (
     CiphertextMalformed,
@@ -24,8 +29,13 @@ def answers_of(holders: int, seed: int = 0) -> tuple[np.ndarray, dict[int, Share
     """Return a secret and every holder's answer, as if one member contributed."""
     generator = np.random.default_rng(seed)
     secret = generator.integers(-21, 22, ring.DEGREE)
-    shares = deal(secret, Thresholds.for_roster(holders))
-    return secret, dict(enumerate(shares, start=1))
+    return secret, answers_to(secret, Thresholds.for_roster(holders))
+
+
+def answers_to(secret: np.ndarray, thresholds: Thresholds) -> dict[int, Share]:
+    """Return every holder's answer about one dealt secret."""
+    shares = deal(secret, thresholds)
+    return {number: sum_shares([dealt]) for number, dealt in enumerate(shares, start=1)}
 
 
 def lie(answers: dict[int, Share], holder: int, column: int, by: int = 1) -> None:
@@ -78,9 +88,9 @@ def test_colluding_liars_are_named_even_when_they_agree() -> None:
     """They add shares of a polynomial of their own, and are still the minority."""
     thresholds = Thresholds.for_roster(10)
     secret, answers = answers_of(10)
-    offset = deal(np.ones(ring.DEGREE, dtype=np.int64), thresholds)
+    offset = answers_to(np.ones(ring.DEGREE, dtype=np.int64), thresholds)
     liar = 4
-    moved = answers[liar].astype(np.int64) + offset[liar - 1]
+    moved = answers[liar].astype(np.int64) + offset[liar]
     answers[liar] = (moved % PRIME).astype(np.uint16)
 
     opening = open_secret(answers, thresholds=thresholds, contributors=1)
@@ -149,8 +159,8 @@ def test_one_answer_too_few_is_refused() -> None:
 def test_secret_that_no_members_could_have_is_refused() -> None:
     """Three consistent answers to something that is no sum of one CBD(21) secret."""
     thresholds = Thresholds.for_roster(4)
-    shares = deal(np.full(ring.DEGREE, 22), thresholds)
-    answers = dict(enumerate(shares[:3], start=1))
+    answers = answers_to(np.full(ring.DEGREE, 22), thresholds)
+    del answers[4]
 
     with pytest.raises(ShareConflict):
         open_secret(answers, thresholds=thresholds, contributors=1)

@@ -69,7 +69,7 @@ def test_share_of_another_protocol_version_does_not_open(
     """The version is authenticated as well."""
     sealed = seal(CONTENT, sender=SENDER, receiver=HOLDER.public, envelope=envelope)
 
-    monkeypatch.setattr(transcript, "PROTOCOL_VERSION", 2)
+    monkeypatch.setattr(transcript, "PROTOCOL_VERSION", 3)
 
     with pytest.raises(CiphertextMalformed):
         unseal(sealed, keys=HOLDER, sender=SENDER.public, envelope=envelope)

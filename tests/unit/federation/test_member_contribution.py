@@ -5,14 +5,13 @@ from dataclasses import replace
 
 import pytest
 
+from federated_router.crypto import dealing_check
 from federated_router.crypto.signing import MemberKeys
 from federated_router.crypto.transcript import MemberName
-from federated_router.federation.contribution import (
-    body_bytes,
-    build_body,
-    sealed_bytes,
-    sum_sealed_shares,
-)
+from federated_router.federation import holder
+from federated_router.federation.contribution import body_bytes, build_body
+from federated_router.federation.holder import DealtShares, sealed_bytes
+from federated_router.federation.round_view import SealedShares
 from federated_router.kit.errors import CiphertextMalformed
 from tests.support.round_coordinator import CATALOGUE, MemoryCoordinator
 from tests.support.round_member import NAMES, RunningMember, no_noise
@@ -59,6 +58,7 @@ async def test_noise_is_asked_for_each_slot_but_not_for_the_count(
 
     build_body(
         [0] * CATALOGUE.statistic_slots,
+        noise_factors=CATALOGUE.noise_factors,
         sigma=2.5,
         own=ONE,
         keys=await keys_of(members[0], opening),
@@ -78,6 +78,7 @@ async def test_same_counts_never_give_the_same_body(
     def build() -> bytes:
         return build_body(
             [1] * CATALOGUE.statistic_slots,
+            noise_factors=CATALOGUE.noise_factors,
             sigma=2.5,
             own=ONE,
             keys=keys,
@@ -88,12 +89,13 @@ async def test_same_counts_never_give_the_same_body(
     assert build() != build()
 
 
-async def test_share_sealed_by_the_coordinator_in_a_members_name_is_refused(
+async def test_share_sealed_by_the_coordinator_in_a_members_name_does_not_open(
     opening: MemoryCoordinator, members: list[RunningMember]
 ) -> None:
     """Shares of known secrets in place of the companions' would open one victim's."""
     forged = build_body(
         [0] * CATALOGUE.statistic_slots,
+        noise_factors=CATALOGUE.noise_factors,
         sigma=2.5,
         own=TWO,
         keys=MemberKeys.generate(),
@@ -102,19 +104,17 @@ async def test_share_sealed_by_the_coordinator_in_a_members_name_is_refused(
     )
     size = sealed_bytes(opening.roster)
     share = forged[-4 * size :][:size]
-    honest = opening.shares_for(ONE).body
+    honest = opening.shares_for(ONE)
 
-    with pytest.raises(CiphertextMalformed):
-        sum_sealed_shares(
-            honest[:size] + share + honest[2 * size :],
-            survivors=sorted(opening.contributions),
-            own=ONE,
-            keys=await keys_of(members[0], opening),
-            roster=opening.roster,
-        )
+    dealt = await opened_by_one(
+        opening, members, honest.body[:size] + share + honest.body[2 * size :]
+    )
+
+    assert dealt.shares[2] is None
+    assert dealt.shares[3] is not None
 
 
-async def test_companions_share_swapped_between_members_is_refused(
+async def test_companions_share_swapped_between_members_does_not_open(
     opening: MemoryCoordinator, members: list[RunningMember]
 ) -> None:
     """A seal names its sender, so that no share is counted for somebody else."""
@@ -122,14 +122,14 @@ async def test_companions_share_swapped_between_members_is_refused(
     honest = opening.shares_for(ONE).body
     swapped = honest[size : 2 * size] + honest[:size] + honest[2 * size :]
 
-    with pytest.raises(CiphertextMalformed):
-        sum_sealed_shares(
-            swapped,
-            survivors=sorted(opening.contributions),
-            own=ONE,
-            keys=await keys_of(members[0], opening),
-            roster=opening.roster,
-        )
+    dealt = await opened_by_one(opening, members, swapped)
+
+    assert [share is None for share in dealt.shares.values()] == [
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 async def test_another_number_of_shares_is_refused(
@@ -139,26 +139,36 @@ async def test_another_number_of_shares_is_refused(
     size = sealed_bytes(opening.roster)
 
     with pytest.raises(CiphertextMalformed):
-        sum_sealed_shares(
-            opening.shares_for(ONE).body[:-size],
-            survivors=sorted(opening.contributions),
-            own=ONE,
-            keys=await keys_of(members[0], opening),
-            roster=opening.roster,
-        )
+        await opened_by_one(opening, members, opening.shares_for(ONE).body[:-size])
 
 
-async def test_forged_share_keeps_the_holder_silent(
+async def test_forged_share_is_told_as_absent_and_never_added(
     opening: MemoryCoordinator, members: list[RunningMember]
 ) -> None:
-    """The whole member refuses, and no answer is stored that could leave later."""
+    """The check accuses its dealer; an answer that needs the share is not made."""
     kept = opening.contributions[TWO]
     flipped = kept.body[:-1] + bytes([kept.body[-1] ^ 1])
     opening.contributions[TWO] = replace(kept, body=flipped)
 
+    await members[3].member.act(opening.round)
     with pytest.raises(CiphertextMalformed):
-        await members[3].member.act(opening.round)
+        await members[3].member.act(opening.end_checking())
 
-    record = await members[3].vault.find(opening.round.name)
-    assert record is not None
-    assert record.answer is None
+    told = dealing_check.combinations_from_bytes(
+        opening.checks[MemberName(NAMES[3])], contributors=4
+    )
+    absent = (told == dealing_check.ABSENT).all(axis=1)
+    assert absent.tolist() == [False, True, False, False]
+    assert opening.answers == {}
+
+
+async def opened_by_one(
+    opening: MemoryCoordinator, members: list[RunningMember], body: bytes
+) -> DealtShares:
+    """Return what the first member makes of the shares in `body`."""
+    return holder.unseal(
+        SealedShares(opening.contributor_set(), body),
+        own=ONE,
+        keys=await keys_of(members[0], opening),
+        roster=opening.roster,
+    )

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from federated_router.federation.contribution import discrete_gaussian
 from federated_router.federation.round_view import RosterMember, Round, RoundState
 from federated_router.federation.vault_rows import Answer
 from federated_router.kit.clock import ManualClock
@@ -17,6 +16,7 @@ from federated_router.kit.errors import (
     ShareConflict,
     Unavailable,
 )
+from federated_router.privacy.noise import discrete_gaussian
 from tests.support.round_coordinator import CELL, MemoryCoordinator
 from tests.support.round_member import (
     NAMES,
@@ -39,15 +39,25 @@ async def collect(members: list[RunningMember], coordinator: MemoryCoordinator) 
     await act_all(members, coordinator.end_revealing())
 
 
+async def checked(
+    members: list[RunningMember], coordinator: MemoryCoordinator
+) -> Round:
+    """Let everybody check what was dealt to it; return the round, OPENING."""
+    await act_all(members, coordinator.end_collecting())
+    return coordinator.end_checking()
+
+
 async def test_sum_is_exact_without_noise(
     members: list[RunningMember], coordinator: MemoryCoordinator
 ) -> None:
     """What is opened is the sum of the members' clipped counts, to the integer."""
     await collect(members, coordinator)
 
-    await act_all(members, coordinator.end_collecting())
+    await act_all(members, await checked(members, coordinator))
 
-    opened = coordinator.round.catalogue.decode(coordinator.opened_sum())[CELL]
+    opened = coordinator.round.catalogue.decode(coordinator.opened_sum()).performance[
+        CELL
+    ]
     assert opened.successes == 1 + 2 + 3 + 4
     assert opened.failures == 4
 
@@ -57,7 +67,7 @@ async def test_published_requests_are_never_told_again(
 ) -> None:
     """A request contributes to one sum; the next round begins at zero."""
     await collect(members, coordinator)
-    await act_all(members, coordinator.end_collecting())
+    await act_all(members, await checked(members, coordinator))
 
     await act_all(members, coordinator.end(RoundState.PUBLISHED))
 
@@ -81,26 +91,120 @@ async def test_rejected_round_spends_the_requests(
 ) -> None:
     """The coordinator has seen that sum, so the same requests may not be in another."""
     await collect(members, coordinator)
-    await act_all(members, coordinator.end_collecting())
+    await act_all(members, await checked(members, coordinator))
 
     await act_all(members, coordinator.end(RoundState.REJECTED))
 
     assert [m.statistics.balance().discarded for m in members] == [2, 3, 4, 5]
 
 
-async def test_member_left_out_of_the_sum_does_not_help_to_open_it(
+async def test_member_that_was_not_accepted_does_not_check(
     members: list[RunningMember], coordinator: MemoryCoordinator
 ) -> None:
     """Own digest missing: the sum might be anybody's, so the holder keeps silent."""
     await collect(members, coordinator)
-    coordinator.excluded = {"node/node-1"}  # type: ignore[arg-type]
-    opening = coordinator.end_collecting()
+    coordinator.unaccepted = {"node/node-1"}  # type: ignore[arg-type]
+    checking = coordinator.end_collecting()
 
     with pytest.raises(RosterMismatch) as refused:
+        await members[0].member.act(checking)
+    await members[0].member.act(coordinator.end_checking())
+
+    assert refused.value.metadata["check"] == "contributors"
+    assert coordinator.checks == {}
+    assert coordinator.answers == {}
+
+
+async def test_contributor_that_is_no_survivor_opens_the_others_sum_and_keeps_its_own(
+    members: list[RunningMember], coordinator: MemoryCoordinator
+) -> None:
+    """Its requests were in no sum that anybody opened, so they are told again."""
+    await collect(members, coordinator)
+    coordinator.excluded = {"node/node-1"}  # type: ignore[arg-type]
+    await act_all(members, await checked(members, coordinator))
+
+    await act_all(members, coordinator.end(RoundState.PUBLISHED))
+
+    assert len(coordinator.answers) == 4
+    assert members[0].statistics.balance().pending == 2
+    assert members[1].statistics.balance().published == 3
+
+
+async def test_other_contributors_after_the_check_keep_the_holder_silent(
+    members: list[RunningMember], coordinator: MemoryCoordinator
+) -> None:
+    """A member answers about the one set that it checked, also after a restart."""
+    await collect(members, coordinator)
+    opening = await checked(members, coordinator)
+    coordinator.unaccepted = {"router/router-1"}  # type: ignore[arg-type]
+    members[0].member._holding.forget(opening.name)
+
+    with pytest.raises(ShareConflict) as refused:
         await members[0].member.act(opening)
 
-    assert refused.value.metadata["check"] == "survivors"
+    assert refused.value.metadata["check"] == "contributors"
     assert coordinator.answers == {}
+
+
+async def test_holder_that_did_not_check_does_not_answer(
+    members: list[RunningMember], coordinator: MemoryCoordinator
+) -> None:
+    """What a dealer gave it was never compared, so its answer could be wrong."""
+    await collect(members, coordinator)
+    coordinator.end_collecting()
+
+    await members[0].member.act(coordinator.end_checking())
+
+    assert coordinator.answers == {}
+
+
+async def test_holder_killed_after_storing_its_check_repeats_it_and_answers(
+    members: list[RunningMember],
+    coordinator: MemoryCoordinator,
+    certificates: Certificates,
+    vaults: Path,
+    clock: ManualClock,
+) -> None:
+    """The opened shares are fetched again; check and answer are the same words."""
+    await collect(members, coordinator)
+    checking = coordinator.end_collecting()
+    await act_all(members, checking)
+    first = coordinator.checks.pop("node/node-1")  # type: ignore[call-overload]
+    await members[0].close()
+
+    again = await start_member(
+        certificates.credentials(NAMES[0]),
+        client=coordinator.client(NAMES[0]),
+        directory=vaults,
+        clock=clock,
+    )
+    await again.member.act(checking)
+    await act_all([again, *members[1:]], coordinator.end_checking())
+
+    assert coordinator.checks["node/node-1"] == first  # type: ignore[index]
+    slots = coordinator.opened_sum()
+    opened = coordinator.round.catalogue.decode(slots).performance[CELL]
+    assert opened.successes == 1 + 2 + 3 + 4
+    await again.close()
+
+
+async def test_rounds_that_never_end_make_room_for_new_ones(
+    members: list[RunningMember], coordinator: MemoryCoordinator
+) -> None:
+    """A coordinator cannot fill a vault; what never left its member is told again."""
+    joining = coordinator.round
+    members[0].member._rounds_unfinished_max = 2
+
+    for number in range(5):
+        name = f"rounds/endless-{number}"
+        coordinator.round = replace(joining, name=name)
+        await members[0].member.act(coordinator.round)
+
+    unfinished = await members[0].vault.unfinished()
+    assert [record.round_name for record in unfinished] == [
+        "rounds/endless-3",
+        "rounds/endless-4",
+    ]
 
 
 async def test_lost_response_makes_the_same_bytes_come_again(
@@ -158,7 +262,7 @@ async def test_holder_killed_after_storing_its_answer_repeats_it(
 ) -> None:
     """The answer on disk is the answer, also when it never left before."""
     await collect(members, coordinator)
-    opening = coordinator.end_collecting()
+    opening = await checked(members, coordinator)
     coordinator.lose_next_response = True
     with pytest.raises(Unavailable):
         await members[0].member.act(opening)
@@ -182,7 +286,7 @@ async def test_second_different_answer_cannot_be_stored(
 ) -> None:
     """Two answers over two sets would open their difference."""
     await collect(members, coordinator)
-    await act_all(members, coordinator.end_collecting())
+    await act_all(members, await checked(members, coordinator))
 
     with pytest.raises(ShareConflict):
         await members[0].vault.store_answer(
@@ -230,7 +334,7 @@ async def test_terms_lowered_after_contributing_are_refused(
     coordinator.excluded = {"node/node-4", "router/router-1"}  # type: ignore[arg-type]
 
     with pytest.raises(RosterTooSmall):
-        await members[0].member.act(coordinator.end_collecting())
+        await members[0].member.act(await checked(members, coordinator))
 
     assert coordinator.answers == {}
 
@@ -293,9 +397,11 @@ async def test_contribution_carries_noise_of_its_share(
     await noisy.member.act(coordinator.round)
     await act_all(everyone, coordinator.end_joining())
     await act_all(everyone, coordinator.end_revealing())
-    await act_all(everyone, coordinator.end_collecting())
+    await act_all(everyone, await checked(everyone, coordinator))
 
-    noise_free = coordinator.round.catalogue.decode(coordinator.opened_sum())[CELL]
+    noise_free = coordinator.round.catalogue.decode(
+        coordinator.opened_sum()
+    ).performance[CELL]
 
     assert noise_free.latency_counts.count(0) < 25
     await noisy.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from federated_router.federation.round_view import Contribution
 from federated_router.federation.statements import sha256
 from federated_router.federation.statistics import Batch
 from federated_router.federation.vault import Vault
-from federated_router.federation.vault_rows import Answer, RecordState
+from federated_router.federation.vault_rows import Answer, Check, RecordState
+from federated_router.federation.verification import Promise
 from federated_router.kit.clock import ManualClock
 from federated_router.kit.errors import (
     RosterMismatch,
@@ -26,6 +28,11 @@ ROUND = "rounds/r1"
 LIFETIME_S = 1000.0
 BATCH = Batch((1.0, 2.0), {})
 ROSTER = RosterHash(sha256(b"roster"))
+PROMISE = Promise(
+    contributors_min=4, survivors_min=3, cohort_size=2, cohort_survivors_min=2
+)
+WEAKER = Promise(contributors_min=1, survivors_min=1)
+CHECK = Check(sha256(b"contributors"), b"combinations", b"signature")
 
 
 def contribution(body: bytes = b"body", roster: RosterHash = ROSTER) -> Contribution:
@@ -96,28 +103,28 @@ async def test_contribution_on_disk_stands_against_a_newer_one(vault: Vault) -> 
     """Two ciphertexts of one member in one round would be two sums."""
     await vault.join(ROUND)
     first = await vault.store_contribution(
-        contribution(b"first"), batch=BATCH, survivors_min=3
+        contribution(b"first"), batch=BATCH, promise=PROMISE
     )
 
     second = await vault.store_contribution(
-        contribution(b"second"), batch=BATCH, survivors_min=1
+        contribution(b"second"), batch=BATCH, promise=WEAKER
     )
 
     record = await vault.find(ROUND)
     assert first == second == contribution(b"first")
     assert record is not None
-    assert record.survivors_min == 3
+    assert record.promise == PROMISE
 
 
 async def test_contribution_under_another_roster_is_refused(vault: Vault) -> None:
     """One round has one roster for this member, whatever it is shown."""
     await vault.join(ROUND)
-    await vault.store_contribution(contribution(), batch=BATCH, survivors_min=3)
+    await vault.store_contribution(contribution(), batch=BATCH, promise=PROMISE)
     other = RosterHash(sha256(b"another"))
 
     with pytest.raises(RosterMismatch):
         await vault.store_contribution(
-            contribution(roster=other), batch=BATCH, survivors_min=3
+            contribution(roster=other), batch=BATCH, promise=PROMISE
         )
 
 
@@ -126,7 +133,8 @@ async def test_same_answer_may_be_stored_again_and_another_may_not(
 ) -> None:
     """One answer per round, for ever."""
     await vault.join(ROUND)
-    await vault.store_contribution(contribution(), batch=BATCH, survivors_min=3)
+    await vault.store_contribution(contribution(), batch=BATCH, promise=PROMISE)
+    await vault.store_check(ROUND, CHECK)
     await vault.store_answer(ROUND, Answer(b"sum", b"signature"))
 
     again = await vault.store_answer(ROUND, Answer(b"sum", b"other signature"))
@@ -139,7 +147,8 @@ async def test_same_answer_may_be_stored_again_and_another_may_not(
 async def test_of_many_answers_at_once_one_stands(vault: Vault) -> None:
     """A race between tasks must not leave two answers on their way."""
     await vault.join(ROUND)
-    await vault.store_contribution(contribution(), batch=BATCH, survivors_min=3)
+    await vault.store_contribution(contribution(), batch=BATCH, promise=PROMISE)
+    await vault.store_check(ROUND, CHECK)
 
     outcomes = await asyncio.gather(
         *(
@@ -159,7 +168,8 @@ async def test_schema_refuses_a_second_answer_even_past_the_code(
 ) -> None:
     """A defect above the table must fail a statement and not a promise."""
     await vault.join(ROUND)
-    await vault.store_contribution(contribution(), batch=BATCH, survivors_min=3)
+    await vault.store_contribution(contribution(), batch=BATCH, promise=PROMISE)
+    await vault.store_check(ROUND, CHECK)
     await vault.store_answer(ROUND, Answer(b"sum", b"signature"))
 
     with pytest.raises(IntegrityError):
@@ -169,12 +179,64 @@ async def test_schema_refuses_a_second_answer_even_past_the_code(
             )
 
 
-async def test_who_did_not_contribute_cannot_answer(vault: Vault) -> None:
-    """A holder helps to open only sums that it is in."""
+async def test_who_did_not_contribute_cannot_check_and_who_did_not_check_cannot_answer(
+    vault: Vault,
+) -> None:
+    """A holder helps to open only sums of contributors that it has compared."""
     await vault.join(ROUND)
 
     with pytest.raises(RoundStateWrong):
+        await vault.store_check(ROUND, CHECK)
+    await vault.store_contribution(contribution(), batch=BATCH, promise=PROMISE)
+    with pytest.raises(RoundStateWrong):
         await vault.store_answer(ROUND, Answer(b"sum", b"signature"))
+
+
+async def test_check_stands_once_and_for_one_contributor_set(vault: Vault) -> None:
+    """The same check may be sent again; another one, or of another set, may not."""
+    await vault.join(ROUND)
+    await vault.store_contribution(contribution(), batch=BATCH, promise=PROMISE)
+    await vault.store_check(ROUND, CHECK)
+
+    assert await vault.store_check(ROUND, replace(CHECK, signature=b"new")) == CHECK
+    with pytest.raises(ShareConflict):
+        await vault.store_check(ROUND, replace(CHECK, combinations=b"other"))
+    with pytest.raises(ShareConflict):
+        await vault.store_check(ROUND, replace(CHECK, contributors_sha256=b"other"))
+
+
+@pytest.mark.parametrize("column", ["combinations", "contributors_sha256"])
+async def test_database_itself_refuses_a_second_check(
+    vault: Vault, column: str
+) -> None:
+    """A defect above the table must fail a statement and not a promise."""
+    await vault.join(ROUND)
+    await vault.store_contribution(contribution(), batch=BATCH, promise=PROMISE)
+    await vault.store_check(ROUND, CHECK)
+
+    with pytest.raises(IntegrityError):
+        async with vault._database.transaction("attack") as connection:
+            await connection.execute(
+                text(f"UPDATE member_rounds SET {column} = :other"),  # noqa: S608 - one of two names.
+                {"other": b"two"},
+            )
+
+
+async def test_answer_remembers_whether_its_own_contribution_is_summed(
+    vault: Vault,
+) -> None:
+    """Settlement needs it after a restart."""
+    await vault.join(ROUND)
+    await vault.store_contribution(contribution(), batch=BATCH, promise=PROMISE)
+    await vault.store_check(ROUND, CHECK)
+    answer = Answer(b"sum", b"signature", own_summed=False)
+    await vault.store_answer(ROUND, answer)
+
+    record = await vault.find(ROUND)
+
+    assert record is not None
+    assert record.check == CHECK
+    assert record.answer == answer
 
 
 async def test_ended_round_loses_its_content_and_keeps_its_name(
@@ -183,7 +245,7 @@ async def test_ended_round_loses_its_content_and_keeps_its_name(
     """What is over can neither be read nor be entered again."""
     marker = b"plain-content-marker" * 8
     await vault.join(ROUND)
-    await vault.store_contribution(contribution(marker), batch=BATCH, survivors_min=3)
+    await vault.store_contribution(contribution(marker), batch=BATCH, promise=PROMISE)
 
     await vault.end(ROUND)
     await vault.close()

@@ -5,13 +5,13 @@ import pytest
 from federated_router.api.v1 import aggregation_pb2, priors_pb2
 from federated_router.crypto.signing import MemberKeys
 from federated_router.federation.own_statistics import own_statistics
+from federated_router.federation.priors_wire import priors_from_message
 from federated_router.federation.round_view import RoundState
 from federated_router.federation.settings import MembershipSettings
 from federated_router.federation.statistics import FailureCause, Statistics
 from federated_router.federation.wire import (
     keys_from_message,
     keys_to_message,
-    priors_from_message,
     round_from_message,
 )
 from federated_router.kit.errors import FieldInvalid
@@ -128,12 +128,12 @@ def test_operator_sees_plain_counts_over_their_bounds() -> None:
     statistics.succeed(CELL, latency_ms_per_token=0.1)
     statistics.fail(CELL, FailureCause.ENGINE)
 
-    cells, bounds_ms = own_statistics(statistics)()
+    shown = own_statistics(statistics)()
 
-    assert cells[0].model == CELL.model
-    assert cells[0].latency_counts[0] == 1
-    assert cells[0].failures == 1
-    assert bounds_ms == statistics.latency_bounds_ms
+    assert shown.performance[0].model == CELL.model
+    assert shown.performance[0].latency_counts[0] == 1
+    assert shown.performance[0].failures == 1
+    assert tuple(shown.latency_bounds_ms) == statistics.latency_bounds_ms
 
 
 def test_settings_demand_a_noise_floor() -> None:

@@ -21,6 +21,8 @@ from federated_router.kit.daemon import Daemon, own_identity
 from federated_router.kit.errors import FieldInvalid
 from federated_router.kit.grpc_server import BoundServer, Health
 from federated_router.kit.identity import Identity, Role
+from federated_router.kit.revocation import Revocations
+from federated_router.kit.tls_files import TlsFiles
 from tests.support.fix_pki import Pki
 
 FOREVER_S = 3600.0
@@ -65,7 +67,11 @@ def daemon(
             server=ServerSettings(stop_grace_s=grace_s, ready_file=ready_file),
         ),
         bound=BoundServer(
-            server=cast("grpc.aio.Server", story), address="a:1", health=Health([])
+            server=cast("grpc.aio.Server", story),
+            address="a:1",
+            health=Health([]),
+            revocations=Revocations(authorities_pem=b""),
+            tls_files=cast("TlsFiles", None),
         ),
         resources=[story.resource("first"), story.resource("second")],
         background=background,

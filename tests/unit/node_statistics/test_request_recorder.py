@@ -4,9 +4,13 @@ import pytest
 
 from federated_router.federation.statistics import FailureCause, Statistics
 from federated_router.kit.clock import ManualClock
-from federated_router.priors.catalogue import Cell, bucket_index
+from federated_router.priors.buckets import bucket_index
+from federated_router.priors.contents import CarbonSums, Cell
+from node.statistics.costs import ModelCosts
 from node.statistics.latency import latency_ms_per_token
+from node.statistics.modes import LatencyModes
 from node.statistics.recorder import RequestRecorder, RequestState
+from tests.support.some_users import limited, user
 
 CELL = Cell("models/a", "eu")
 
@@ -85,3 +89,85 @@ def test_answer_without_a_token_counts_as_one() -> None:
 def test_clock_that_goes_back_gives_no_negative_latency() -> None:
     """A latency below zero would be refused, and the request lost."""
     assert latency_ms_per_token(duration_s=-1.0, tokens=3) == 0.0
+
+
+def costly(
+    statistics: Statistics, clock: ManualClock, modes: LatencyModes | None = None
+) -> RequestRecorder:
+    """Return a recorder of a premium model that costs and draws something."""
+    return RequestRecorder(
+        region="eu",
+        statistics=statistics,
+        clock=clock,
+        costs={"models/a": ModelCosts("premium", token_price=0.0001, power_w=40.0)},
+        carbon_g_per_kwh=320.0,
+        modes=modes,
+    )
+
+
+async def test_answer_counts_tokens_cost_energy_and_carbon_in_steps(
+    statistics: Statistics, clock: ManualClock
+) -> None:
+    """48 tokens in 2 s at 40 W: 3 x 16 tokens, 48 x 0.0001, 10 x 8 J, 20 x 16 g/kWh."""
+    timing = costly(statistics, clock).begin("models/a")
+    await clock.advance(2.0)
+
+    timing.answer(tokens=48)
+
+    contents = statistics.pending().over(statistics.latency_bounds_ms)
+    counts = contents.performance[Cell("models/a", "eu", "premium")]
+    assert (counts.tokens, counts.cost, counts.energy) == (3, 48, 10)
+    assert contents.carbon == {"eu": CarbonSums(1, 20)}
+
+
+async def test_private_answers_are_counted_in_a_tier_of_their_own(
+    statistics: Statistics, clock: ManualClock
+) -> None:
+    """They take many times as long; mixed in, they would spoil both figures."""
+    recorder = costly(statistics, clock)
+
+    recorder.begin("models/a", private=True).answer(tokens=1)
+
+    assert set(statistics.pending().cells) == {Cell("models/a", "eu", "private")}
+
+
+async def test_node_fills_no_block_that_routers_fill(
+    statistics: Statistics, clock: ManualClock
+) -> None:
+    """One request enters each block at one member only."""
+    recorder = costly(statistics, clock)
+    recorder.begin("models/a").answer(tokens=1)
+    recorder.begin("models/a").fail(FailureCause.ENGINE)
+
+    contents = statistics.pending().over(statistics.latency_bounds_ms)
+
+    assert contents.patterns == {}
+    assert contents.bandits == {}
+
+
+async def test_requests_of_one_user_are_clipped_however_they_end(
+    clock: ManualClock,
+) -> None:
+    """Failures move a sum as answers do."""
+    statistics = limited(2)
+    recorder = RequestRecorder(region="eu", statistics=statistics, clock=clock)
+
+    recorder.begin("models/a", user=user(1)).answer(tokens=1)
+    recorder.begin("models/a", user=user(1), private=True).fail(FailureCause.ENGINE)
+    recorder.begin("models/a", user=user(1)).answer(tokens=1)
+
+    assert statistics.pending().requests == 2
+    assert statistics.balance().clipped == 1
+
+
+async def test_latencies_of_answers_are_sampled_for_the_operator(
+    statistics: Statistics, clock: ManualClock
+) -> None:
+    """Failures have no latency."""
+    modes = LatencyModes(samples_max=100)
+    recorder = costly(statistics, clock, modes)
+    for _ in range(50):
+        recorder.begin("models/a").answer(tokens=1)
+    recorder.begin("models/a").fail(FailureCause.ENGINE)
+
+    assert [shape.samples for shape in modes.shapes().values()] == [50]

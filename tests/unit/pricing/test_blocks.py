@@ -18,8 +18,8 @@ from federated_router.budget.blocks import (
     block_terms,
     blocks_touched,
 )
-from federated_router.budget.renewal import RenewalPolicy
 from federated_router.kit.errors import FieldInvalid
+from federated_router.privacy.renewal import RenewalPolicy
 
 WARD = AccountName("accounts/dataset-ward")
 KEYS = st.text(min_size=1, max_size=80)

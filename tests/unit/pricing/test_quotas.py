@@ -7,13 +7,13 @@ from pydantic import ValidationError
 
 from federated_router.budget.accounts import AccountKind
 from federated_router.budget.quotas import Quotas
-from federated_router.budget.renewal import RenewalPolicy
 from federated_router.budget.settings import (
     BudgetSettings,
     MemberSettings,
     QuotaSettings,
 )
 from federated_router.privacy.accountant import budget_units
+from federated_router.privacy.renewal import RenewalPolicy
 
 DELTA = Decimal("1e-6")
 
@@ -88,6 +88,7 @@ def test_quotas_are_not_called_guarantees() -> None:
     assert [kind for kind in AccountKind if kind.is_guarantee] == [
         AccountKind.DATASET,
         AccountKind.BLOCK,
+        AccountKind.FEDERATION,
     ]
 
 

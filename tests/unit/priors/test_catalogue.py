@@ -1,110 +1,128 @@
 """The layout of contributions: one slot, one meaning."""
 
 from dataclasses import replace
-from itertools import pairwise
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from federated_router.kit.errors import FieldInvalid
-from federated_router.priors.catalogue import (
-    LATENCY_BOUNDS_MS,
-    Catalogue,
+from federated_router.priors.blocks import Block
+from federated_router.priors.buckets import LATENCY_BOUNDS_MS
+from federated_router.priors.catalogue import Catalogue
+from federated_router.priors.contents import (
+    BanditSums,
     Cell,
     CellCounts,
-    bucket_index,
-    coarsen,
+    Contents,
+    HoldoutSums,
 )
+from federated_router.priors.layouts import weights_of
+from tests.unit.priors.strategies import contents_over
 
-LAYOUT = Catalogue(
+SMALL = Catalogue(
     version=1,
     models=("models/a", "models/b"),
     regions=("eu", "us"),
     latency_bounds_ms=(1.0, 2.0, 4.0),
     slot_max=100,
 )
-COUNTS = st.builds(
-    CellCounts,
-    st.tuples(*[st.integers(0, 100)] * 4),
-    st.integers(0, 100),
+WHOLE = replace(
+    SMALL,
+    tiers=("standard", "private"),
+    blocks=tuple(Block),
+    patterns=("code", "chat"),
+    features=3,
 )
 
 
-def test_default_bounds_span_a_quarter_to_1024_ms_by_roots_of_two() -> None:
-    """Both ends and the ratio are what the contract's readers rely on."""
-    ratios = {round(high / low, 4) for low, high in pairwise(LATENCY_BOUNDS_MS)}
+@given(contents_over(WHOLE))
+def test_encoded_contents_decode_to_themselves(contents: Contents) -> None:
+    """Within the bounds nothing is lost; weights follow from the latency counts."""
+    encoding = WHOLE.encode(contents)
 
-    assert LATENCY_BOUNDS_MS[0] == 0.25
-    assert LATENCY_BOUNDS_MS[-1] == 1024.0
-    assert max(abs(ratio - 2**0.5) for ratio in ratios) < 1e-3
+    decoded = WHOLE.decode(encoding.values)
 
-
-@given(st.dictionaries(st.sampled_from(LAYOUT.cells), COUNTS))
-def test_encoded_counts_decode_to_themselves(
-    statistics: dict[Cell, CellCounts],
-) -> None:
-    """Within the bound nothing is lost, and absent cells are zero."""
-    encoding = LAYOUT.encode(statistics)
-
-    decoded = LAYOUT.decode(encoding.values)
-
-    empty = CellCounts((0, 0, 0, 0), 0)
-    assert decoded == {cell: statistics.get(cell, empty) for cell in LAYOUT.cells}
+    weights = {
+        cell: weights_of(counts) for cell, counts in contents.performance.items()
+    }
+    assert decoded == replace(contents, weights=weights)
     assert encoding.left_out == encoding.clipped == 0
 
 
-@given(
-    st.dictionaries(st.sampled_from(LAYOUT.cells), COUNTS, min_size=1),
-    st.data(),
-    st.integers(1, 60),
-)
-def test_one_request_more_moves_at_most_one_slot_by_one(
-    statistics: dict[Cell, CellCounts], data: st.DataObject, slot_max: int
-) -> None:
-    """This is the sensitivity that the noise is measured against, clipping included."""
-    layout = replace(LAYOUT, slot_max=slot_max)
-    cell = data.draw(st.sampled_from(sorted(statistics)))
-    row = [*statistics[cell].latency_counts, statistics[cell].failures]
-    row[data.draw(st.integers(0, 4))] += 1
-    neighbour = {**statistics, cell: CellCounts(tuple(row[:-1]), row[-1])}
+@given(contents_over(WHOLE))
+def test_published_contents_lie_in_the_same_slots_again(contents: Contents) -> None:
+    """Stores keep slots, readers want contents: there and back nothing changes."""
+    values = WHOLE.encode(contents).values
 
-    before = layout.encode(statistics).values
-    after = layout.encode(neighbour).values
+    assert WHOLE.flatten(WHOLE.decode(values)) == values
 
-    moved = [b - a for a, b in zip(before, after, strict=True) if a != b]
-    assert moved in ([], [1])
+
+def test_absent_keys_count_as_zero() -> None:
+    """A member that served nothing contributes as many slots as any other."""
+    encoding = WHOLE.encode(Contents())
+
+    assert encoding.values == (0,) * WHOLE.statistic_slots
+
+
+def test_performance_block_alone_lies_as_it_always_did() -> None:
+    """Stored sums of before blocks and tiers keep their meaning."""
+    cells = {
+        cell: CellCounts((4 * at, 4 * at + 1, 4 * at + 2, 4 * at + 3), 7)
+        for at, cell in enumerate(SMALL.cells)
+    }
+
+    values = SMALL.encode(Contents(performance=cells)).values
+
+    assert values == (0, 1, 2, 3, 7, 4, 5, 6, 7, 7, 8, 9, 10, 11, 7, 12, 13, 14, 15, 7)
+
+
+def test_blocks_stand_in_one_order_however_they_are_named() -> None:
+    """Two operators who list the same blocks mean the same slots."""
+    shuffled = replace(WHOLE, blocks=tuple(reversed(Block)))
+
+    assert shuffled.columns == WHOLE.columns
+    assert list(shuffled.spans) == list(Block)
+
+
+def test_spans_cover_every_slot_once() -> None:
+    """What one block's reader takes no other block's reader takes."""
+    covered = [
+        slot for span in WHOLE.spans.values() for slot in range(span.start, span.stop)
+    ]
+
+    assert covered == list(range(WHOLE.statistic_slots))
+    assert len(WHOLE.noise_factors) == len(WHOLE.slot_bounds) == len(covered)
+    assert WHOLE.vector_length == WHOLE.statistic_slots + 1
 
 
 def test_slot_of_a_request_is_the_one_that_its_count_fills() -> None:
     """Two ways to name a slot must agree."""
     cell = Cell("models/b", "eu")
-    statistics = {cell: CellCounts((0, 0, 1, 0), 1)}
+    contents = Contents(performance={cell: CellCounts((0, 0, 1, 0), 1)})
 
-    values = LAYOUT.encode(statistics).values
+    values = SMALL.encode(contents).values
 
     slots = [index for index, value in enumerate(values) if value]
-    assert slots == [LAYOUT.latency_slot(cell, 3.0), LAYOUT.failure_slot(cell)]
+    assert slots == [SMALL.latency_slot(cell, 3.0), SMALL.failure_slot(cell)]
 
 
-def test_every_slot_has_exactly_one_meaning() -> None:
-    """Slots of all cells and buckets cover the vector without overlap."""
+def test_every_performance_slot_has_exactly_one_meaning() -> None:
+    """Slots of all cells and buckets cover the block without overlap."""
     latencies = (0.5, 1.5, 3.0, 9.0)
     slots = [
-        *(LAYOUT.latency_slot(cell, ms) for cell in LAYOUT.cells for ms in latencies),
-        *(LAYOUT.failure_slot(cell) for cell in LAYOUT.cells),
+        *(SMALL.latency_slot(cell, ms) for cell in SMALL.cells for ms in latencies),
+        *(SMALL.failure_slot(cell) for cell in SMALL.cells),
     ]
 
-    assert sorted(slots) == list(range(LAYOUT.statistic_slots))
-    assert LAYOUT.vector_length == LAYOUT.statistic_slots + 1
+    assert sorted(slots) == list(range(SMALL.statistic_slots))
 
 
 def test_requests_outside_the_catalogue_are_counted_as_left_out() -> None:
     """Silence would make a member believe that they were published."""
     stranger = Cell("models/unknown", "eu")
-    statistics = {stranger: CellCounts((1, 2, 0, 0), 3)}
+    contents = Contents(performance={stranger: CellCounts((1, 2, 0, 0), 3)})
 
-    encoding = LAYOUT.encode(statistics)
+    encoding = SMALL.encode(contents)
 
     assert encoding.left_out == 6
     assert not any(encoding.values)
@@ -112,78 +130,103 @@ def test_requests_outside_the_catalogue_are_counted_as_left_out() -> None:
 
 def test_counts_beyond_the_bound_are_clipped_and_counted() -> None:
     """The bound is what the headroom of the sum was computed with."""
-    statistics = {LAYOUT.cells[0]: CellCounts((150, 0, 0, 0), 0)}
+    contents = Contents(performance={SMALL.cells[0]: CellCounts((150, 0, 0, 0), 0)})
 
-    encoding = LAYOUT.encode(statistics)
+    encoding = SMALL.encode(contents)
 
     assert max(encoding.values) == 100
     assert encoding.clipped == 50
 
 
+@given(contents_over(WHOLE, scale=1000))
+def test_no_member_fills_a_slot_beyond_its_bounds(contents: Contents) -> None:
+    """Headroom and plausibility rest on these bounds, for either sign."""
+    values = WHOLE.encode(contents).values
+
+    assert all(
+        low <= value <= high
+        for value, (low, high) in zip(values, WHOLE.slot_bounds, strict=True)
+    )
+
+
 @pytest.mark.parametrize(
-    "counts", [CellCounts((1, 2), 0), CellCounts((-1, 0, 0, 0), 0)]
+    "contents",
+    [
+        Contents(performance={WHOLE.cells[0]: CellCounts((1, 2), 0)}),
+        Contents(performance={WHOLE.cells[0]: CellCounts((-1, 0, 0, 0), 0)}),
+        Contents(performance={WHOLE.cells[0]: CellCounts((0,) * 4, 0, energy=-1)}),
+        Contents(bandits={"models/a": BanditSums((0,) * 5, (0,) * 3)}),
+        Contents(bandits={"models/a": BanditSums((0,) * 6, (0,) * 4)}),
+        Contents(holdout=HoldoutSums(-1, 0)),
+    ],
 )
-def test_counts_that_are_no_counts_are_refused(counts: CellCounts) -> None:
-    """Other buckets would shift every later slot."""
+def test_contents_that_are_no_counts_are_refused(contents: Contents) -> None:
+    """Other buckets or features would shift every later slot."""
     with pytest.raises(FieldInvalid):
-        LAYOUT.encode({LAYOUT.cells[0]: counts})
+        WHOLE.encode(contents)
 
 
 def test_sum_of_another_length_is_refused() -> None:
     """A count of members left in front would shift every meaning by one."""
     with pytest.raises(FieldInvalid):
-        LAYOUT.decode([0] * LAYOUT.vector_length)
+        SMALL.decode([0] * SMALL.vector_length)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"models": ()},
-        {"models": ("models/a", "models/a")},
-        {"regions": ("",)},
-        {"latency_bounds_ms": ()},
-        {"latency_bounds_ms": (2.0, 1.0)},
-        {"latency_bounds_ms": (0.0, 1.0)},
-        {"latency_bounds_ms": (1.0, float("inf"))},
-        {"latency_bounds_ms": (float("nan"), 1.0)},
-        {"slot_max": 0},
-        {"version": 0},
-        {"models": tuple(f"models/{number}" for number in range(5000))},
-    ],
-)
-def test_layout_without_one_meaning_is_refused(change: dict[str, object]) -> None:
-    """Two members that read a layout differently would add apples to pears."""
-    with pytest.raises(FieldInvalid):
-        replace(LAYOUT, **change)  # type: ignore[arg-type]
+@pytest.mark.parametrize("field", list(Catalogue.__dataclass_fields__))
+def test_digest_covers_every_field(field: str) -> None:
+    """Members who read a field differently must not be on one roster."""
+    changed = {
+        "version": 2,
+        "models": ("models/b", "models/a"),
+        "regions": ("us", "eu"),
+        "tiers": ("private", "standard"),
+        "latency_bounds_ms": (1.0, 2.0, 4.5),
+        "slot_max": 101,
+        "blocks": tuple(Block)[:-1],
+        "token_unit": 17.0,
+        "cost_unit": 0.5,
+        "energy_unit_j": 9.0,
+        "carbon_unit_g_per_kwh": 17.0,
+        "patterns": ("chat", "code"),
+        "patterns_version": 1,
+        "features_version": 1,
+        "features": 4,
+        "feature_norm_squared": 65,
+        "reward_max": 9,
+        "requests_per_user_max": 1,
+        "samples_min": 1,
+    }
+
+    other = replace(WHOLE, **{field: changed[field]})  # type: ignore[arg-type]
+
+    assert other.sha256 != WHOLE.sha256
 
 
-def test_bound_belongs_to_the_bucket_that_it_closes() -> None:
-    """Both daemons must put 2.0 ms into the same bucket."""
-    assert bucket_index((1.0, 2.0), 2.0) == 1
-    assert bucket_index((1.0, 2.0), 2.0000001) == 2
-
-
-@given(st.lists(st.floats(0, 2000), max_size=40))
-def test_coarsening_counts_as_recording_coarsely_does(latencies: list[float]) -> None:
-    """Merging buckets is exact when coarse bounds are among the fine ones."""
-    coarse = LATENCY_BOUNDS_MS[::3]
-
-    def recorded(bounds: tuple[float, ...]) -> CellCounts:
-        counts = [0] * (len(bounds) + 1)
-        for latency in latencies:
-            counts[bucket_index(bounds, latency)] += 1
-        return CellCounts(tuple(counts), 7)
-
-    merged = coarsen(
-        recorded(LATENCY_BOUNDS_MS), fine_ms=LATENCY_BOUNDS_MS, coarse_ms=coarse
+def test_order_and_noise_of_the_blocks_are_frozen() -> None:
+    """Stored sums are read by this order, and docs/priors.md states these factors."""
+    default = replace(
+        WHOLE, latency_bounds_ms=LATENCY_BOUNDS_MS, features=16, slot_max=10_000
     )
 
-    assert merged == recorded(coarse)
+    told = {
+        name: (block.value, factor)
+        for name, (block, factor) in default.quantities.items()
+    }
 
-
-def test_bucket_is_never_split() -> None:
-    """A fine bucket across two coarse ones has no exact answer."""
-    counts = CellCounts((1, 1, 1), 0)
-
-    with pytest.raises(FieldInvalid):
-        coarsen(counts, fine_ms=(1.0, 2.0), coarse_ms=(1.5,))
+    assert list(told.items()) == [
+        ("latency", ("performance", 1)),
+        ("failures", ("performance", 1)),
+        ("tokens", ("tokens", 64)),
+        ("cost", ("cost", 64)),
+        ("energy", ("energy", 64)),
+        ("weight", ("weights", 2)),
+        ("weighted_latency", ("weights", 29)),
+        ("pattern_successes", ("patterns", 1)),
+        ("pattern_failures", ("patterns", 1)),
+        ("carbon_requests", ("carbon", 2)),
+        ("carbon_intensity", ("carbon", 74)),
+        ("bandit_gram", ("bandit", 91)),
+        ("bandit_moment", ("bandit", 91)),
+        ("holdout_requests", ("holdout", 2)),
+        ("holdout_advantage", ("holdout", 74)),
+    ]

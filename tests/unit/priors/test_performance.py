@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from federated_router.priors.catalogue import LATENCY_BOUNDS_MS, Catalogue, CellCounts
+from federated_router.priors.buckets import LATENCY_BOUNDS_MS
+from federated_router.priors.catalogue import Catalogue
+from federated_router.priors.contents import CellCounts
 from federated_router.priors.performance import (
     NEUTRAL_SUCCESS_RATIO,
     Performance,
@@ -194,7 +196,7 @@ def test_cell_outside_the_catalogue_has_no_prior() -> None:
         catalogue=catalogue,
         members=4,
         noise_standard_deviation=1.0,
-        performance=catalogue.decode([0] * catalogue.statistic_slots),
+        contents=catalogue.decode([0] * catalogue.statistic_slots),
     )
     known = catalogue.cells[0]
 

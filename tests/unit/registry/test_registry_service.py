@@ -39,6 +39,7 @@ def offer(model: str = "models/m", **changes: int) -> pb.ModelOffer:
         context_tokens_max=128,
         private_support=inference.PRIVATE_SUPPORT_OFFERED,
         slots=4,
+        tier="standard",
     )
     for field, value in changes.items():
         setattr(made, field, value)

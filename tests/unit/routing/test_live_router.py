@@ -9,7 +9,7 @@ from federated_router.kit.errors import (
     NoNodeAvailable,
     PrivateNotOffered,
 )
-from federated_router.priors.catalogue import Cell
+from federated_router.priors.contents import Cell
 from federated_router.priors.performance import Performance
 from federated_router.registry.membership import Load, Offer
 from federated_router.registry.registry import Registry, RegistrySettings
@@ -172,8 +172,8 @@ def test_new_priors_reach_the_next_decision(registry: Registry, router: Router) 
     slow = Performance(1000, 0.9, 90.0, None, None, 1.0)
     fast = Performance(1000, 0.9, 9.0, None, None, 1.0)
 
-    router.priors = PriorsView(
-        4, {Cell(MODEL, "north"): slow, Cell(MODEL, "south"): fast}
+    router.believe(
+        PriorsView(4, {Cell(MODEL, "north"): slow, Cell(MODEL, "south"): fast})
     )
 
     assert (before, router.choose(QUERY).node) == ("nodes/a", "nodes/b")

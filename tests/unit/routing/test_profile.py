@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from federated_router.priors.catalogue import Cell
+from federated_router.priors.contents import Cell
 from federated_router.priors.performance import Performance
 from federated_router.registry.membership import NodeState
 from federated_router.routing.candidate import Candidate, RouteQuery

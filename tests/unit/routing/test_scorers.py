@@ -6,12 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from federated_router.priors.catalogue import Catalogue, Cell, CellCounts
+from federated_router.priors.contents import Cell
 from federated_router.priors.performance import Performance
-from federated_router.priors.publication import Priors
 from federated_router.registry.membership import NodeState
-from federated_router.routing.candidate import Candidate
-from federated_router.routing.priors_view import PriorsView, view_of
+from federated_router.routing.candidate import Candidate, RouteQuery
+from federated_router.routing.priors_view import PriorsView
 from federated_router.routing.scorers import (
     FREE_SLOTS,
     NEUTRAL,
@@ -20,6 +19,7 @@ from federated_router.routing.scorers import (
     Scorer,
 )
 
+QUERY = RouteQuery("models/m")
 SCORERS = (FREE_SLOTS, PRIOR_SPEED, PRIOR_SUCCESS)
 
 
@@ -92,7 +92,7 @@ def test_scores_lie_between_zero_and_one_for_any_input(
     scorer: Scorer, candidates: Sequence[Candidate], priors: PriorsView
 ) -> None:
     """Weights mean something only if every scorer keeps to the same range."""
-    scores = scorer.score(candidates, priors)
+    scores = scorer.score(candidates, QUERY, priors)
 
     assert len(scores) == len(candidates)
     assert all(0.0 <= score <= 1.0 for score in scores)
@@ -104,7 +104,7 @@ def test_live_opinion_is_the_settled_one(candidates: Sequence[Candidate]) -> Non
     live = FREE_SLOTS.live
     assert live is not None
 
-    scores = FREE_SLOTS.score(candidates, PriorsView())
+    scores = FREE_SLOTS.score(candidates, QUERY, PriorsView())
 
     assert scores == [live(one.in_flight, one.slots) for one in candidates]
 
@@ -113,7 +113,9 @@ def test_free_slots_fall_from_one_by_the_share_in_use() -> None:
     """1 when idle, a half when full, towards 0 beyond."""
     loads = (0, 2, 4, 200)
 
-    scores = FREE_SLOTS.score([candidate(in_flight=n) for n in loads], PriorsView())
+    scores = FREE_SLOTS.score(
+        [candidate(in_flight=n) for n in loads], QUERY, PriorsView()
+    )
 
     assert scores[:2] == [1.0, 0.5]
     assert scores == sorted(scores, reverse=True)
@@ -124,7 +126,7 @@ def test_larger_node_is_freer_under_the_same_load() -> None:
     """Two requests are much for a small machine and little for a large one."""
     small, large = candidate(slots=2, in_flight=2), candidate(slots=8, in_flight=2)
 
-    first, second = FREE_SLOTS.score([small, large], PriorsView())
+    first, second = FREE_SLOTS.score([small, large], QUERY, PriorsView())
 
     assert first < second
 
@@ -132,7 +134,7 @@ def test_larger_node_is_freer_under_the_same_load() -> None:
 @pytest.mark.parametrize("scorer", [PRIOR_SPEED, PRIOR_SUCCESS])
 def test_without_priors_everybody_is_neutral(scorer: Scorer) -> None:
     """A federation that has learnt nothing decides by load alone."""
-    scores = scorer.score([candidate(), candidate(region="south")], PriorsView())
+    scores = scorer.score([candidate(), candidate(region="south")], QUERY, PriorsView())
 
     assert scores == [NEUTRAL, NEUTRAL]
 
@@ -158,7 +160,9 @@ def test_better_prior_scores_better(
         }
     )
 
-    first, second = scorer.score([candidate(), candidate(region="south")], priors)
+    first, second = scorer.score(
+        [candidate(), candidate(region="south")], QUERY, priors
+    )
 
     assert first > second
 
@@ -174,7 +178,7 @@ def test_unknown_candidate_stands_between_the_known(scorer: Scorer) -> None:
     )
     three = [candidate(region=region) for region in ("north", "east", "south")]
 
-    best, unknown, worst = scorer.score(three, priors)
+    best, unknown, worst = scorer.score(three, QUERY, priors)
 
     assert best > unknown > worst
 
@@ -185,7 +189,7 @@ def test_cell_without_weight_is_an_unknown_one(scorer: Scorer) -> None:
     priors = view({"north": known(), "south": known(success=0.0, p50_ms=1e6, weight=0)})
     three = [candidate(region=region) for region in ("north", "south", "east")]
 
-    _, silent, unknown = scorer.score(three, priors)
+    _, silent, unknown = scorer.score(three, QUERY, priors)
 
     assert silent == unknown
 
@@ -200,7 +204,9 @@ def test_more_samples_alone_make_nobody_better(
         {"north": known(weight=weights[0]), "south": known(weight=weights[1])}
     )
 
-    first, second = scorer.score([candidate(), candidate(region="south")], priors)
+    first, second = scorer.score(
+        [candidate(), candidate(region="south")], QUERY, priors
+    )
 
     assert first == pytest.approx(second)
 
@@ -209,38 +215,6 @@ def test_another_models_priors_do_not_count() -> None:
     """A cell is a model in a region; neither alone is enough."""
     priors = view({"north": known(success=0.1)})
 
-    scores = PRIOR_SUCCESS.score([candidate(model="models/other")], priors)
+    scores = PRIOR_SUCCESS.score([candidate(model="models/other")], QUERY, priors)
 
     assert scores == [NEUTRAL]
-
-
-def test_view_reads_every_cell_of_the_publication() -> None:
-    """Published counts become beliefs once, when they come."""
-    catalogue = Catalogue(
-        version=1,
-        models=("models/m",),
-        regions=("north", "south"),
-        latency_bounds_ms=(10.0, 20.0),
-        slot_max=100,
-    )
-    priors = Priors(
-        revision=7,
-        round_name="rounds/r",
-        create_time_s=0.0,
-        catalogue=catalogue,
-        members=3,
-        noise_standard_deviation=1.0,
-        performance={
-            Cell("models/m", "north"): CellCounts((0, 2000, 0), 0),
-            Cell("models/m", "south"): CellCounts((0, 0, 0), 0),
-        },
-    )
-
-    seen = view_of(priors)
-
-    north = seen.performance("models/m", "north")
-    assert seen.revision == 7
-    assert north is not None
-    assert 10.0 <= (north.latency_ms_p50 or 0) <= 20.0
-    assert seen.performance("models/m", "south") is None
-    assert seen.performance("models/m", "west") is None

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from federated_router.kit.clock import ManualClock
-from federated_router.priors.catalogue import Cell
+from federated_router.priors.contents import Cell
 from federated_router.priors.performance import Performance
 from federated_router.registry.membership import AUTO, Load, Offer
 from federated_router.registry.registry import Registry, RegistrySettings
@@ -51,20 +51,24 @@ class World:
     def believe(self, revision: int) -> None:
         """Publish priors that prefer another model and region each time."""
         good, bad = 0.5 + revision % 5 / 10, 0.9 - revision % 3 / 10
-        self.router.priors = PriorsView(
-            revision,
-            {
-                Cell(model, region): Performance(
-                    sample_count=500,
-                    success_ratio=good if (model, region) < ("models/b", "r0") else bad,
-                    latency_ms_p50=10.0 + revision % 7,
-                    latency_ms_p95=None,
-                    latency_ms_p99=None,
-                    weight=0.5,
-                )
-                for model in MODELS
-                for region in ("r0", "r1")
-            },
+        self.router.believe(
+            PriorsView(
+                revision,
+                {
+                    Cell(model, region): Performance(
+                        sample_count=500,
+                        success_ratio=good
+                        if (model, region) < ("models/b", "r0")
+                        else bad,
+                        latency_ms_p50=10.0 + revision % 7,
+                        latency_ms_p95=None,
+                        latency_ms_p99=None,
+                        weight=0.5,
+                    )
+                    for model in MODELS
+                    for region in ("r0", "r1")
+                },
+            )
         )
 
     def apply(self, step: str, number: int) -> None:

@@ -17,7 +17,9 @@ def test_check_sees_a_sum_that_is_off_by_one(played: Played) -> None:
     counts = replace(
         first.performance[cell], failures=first.performance[cell].failures + 1
     )
-    other = replace(first, performance={**first.performance, cell: counts})
+    performance = {**first.performance, cell: counts}
+    contents = replace(first.contents, performance=performance)
+    other = replace(first, contents=contents)
     tampered = replace(evidence, published=(other, *evidence.published[1:]))
 
     (found,) = checks.violations(tampered)
@@ -85,3 +87,44 @@ def test_check_sees_an_honest_member_that_is_named_as_a_liar(played: Played) -> 
     found = checks.violations(replace(evidence, rounds=(named, *evidence.rounds[1:])))
 
     assert any("told the truth" in one for one in found)
+
+
+def test_check_sees_an_honest_dealer_that_is_named(played: Played) -> None:
+    """As much as an honest holder."""
+    evidence = played.evidence
+    named = replace(
+        evidence.rounds[0],
+        inconsistent=(evidence.rounds[0].roster[0],),
+        survivors=evidence.rounds[0].roster[1:],
+    )
+
+    found = checks.violations(replace(evidence, rounds=(named, *evidence.rounds[1:])))
+
+    assert any("whose shares are good" in one for one in found)
+
+
+def test_check_sees_survivors_that_may_not_be_in_the_sum(played: Played) -> None:
+    """Neither who contributed nothing, nor who is named, nor a cohort of too few."""
+    first, *others = played.evidence.rounds
+    terms = replace(first.terms, cohort_survivors_min=6)
+    for tampered, sentence in (
+        (replace(first, contributors=first.roster[1:]), "did not contribute"),
+        (replace(first, inconsistent=first.roster[:1]), "cannot be opened"),
+        (replace(first, terms=terms), "fewer than 6 survivors"),
+    ):
+        found = checks.violations(replace(played.evidence, rounds=(tampered, *others)))
+
+        assert any(sentence in one for one in found)
+
+
+def test_check_sees_a_second_check_of_an_honest_member(played: Played) -> None:
+    """Two checks about two contributor sets would be two questions."""
+    checked = played.evidence.witness.checks
+    key = next(iter(checked))
+    checked[key].add(b"another one")
+    try:
+        (found,) = checks.violations(played.evidence)
+    finally:
+        checked[key].discard(b"another one")
+
+    assert "2 checks" in found

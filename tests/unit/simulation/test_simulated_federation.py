@@ -65,6 +65,7 @@ def test_report_tells_what_a_round_took_and_who_took_part(played: Played) -> Non
             State.JOINING,
             State.REVEALING,
             State.COLLECTING,
+            State.CHECKING,
             State.SUMMING,
             State.OPENING,
             State.VALIDATING,

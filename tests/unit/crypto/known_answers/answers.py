@@ -5,7 +5,6 @@ Run as a module to write the files anew, after a change of the protocol that was
 change of the protocol, and takes a new PROTOCOL_VERSION.
 """
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -20,17 +19,15 @@ from federated_router.crypto import (
     binding,
     body,
     ckks,
-    packed_shamir,
     ring,
     sealing,
     signing,
 )
 from federated_router.crypto.beacon import RosterEntry
-from federated_router.crypto.packed_shamir import Thresholds
 from federated_router.crypto.sealing import Envelope
 from federated_router.federation import statements
-from federated_router.federation.statements import Survivor
-from tests.unit.crypto.known_answers import inputs
+from federated_router.federation.statements import Contributor
+from tests.unit.crypto.known_answers import dealing_answers, inputs
 
 DIRECTORY = Path(__file__).parent
 Answers = dict[str, Any]
@@ -58,32 +55,11 @@ def beacon_answers() -> Answers:
             {
                 "first": row[:4].tolist(),
                 "last": row[-2:].tolist(),
-                "sha256": sha256(row.astype("<u8").tobytes()),
+                "sha256": inputs.sha256(row.astype("<u8").tobytes()),
             }
             for row in rows
         ],
     }
-
-
-def share_answers() -> Answers:
-    """Return packed shares of one secret for several rosters."""
-    coefficients = np.array(inputs.secret(ring.DEGREE))
-    made: Answers = {}
-    for size in inputs.ROSTER_SIZES:
-        thresholds = Thresholds.for_roster(size)
-        shares = packed_shamir.deal(
-            coefficients, thresholds, random_bytes=inputs.stream(f"shares/{size}")
-        )
-        total = packed_shamir.sum_shares([shares[0], shares[1], shares[1]])
-        made[str(size)] = {
-            "privacy": thresholds.privacy,
-            "pack": thresholds.pack,
-            "bytes": thresholds.share_bytes,
-            "first": [share[:3].tolist() for share in shares[:4]],
-            "sha256": sha256(b"".join(map(packed_shamir.share_to_bytes, shares))),
-            "sum_sha256": sha256(packed_shamir.share_to_bytes(total)),
-        }
-    return made
 
 
 def sealing_answers() -> Answers:
@@ -127,8 +103,17 @@ def statement_answers() -> Answers:
             roster_hash=inputs.ROSTER,
             share_sum=bytes(range(64)),
         ),
+        "dealing-check": statements.check_statement(
+            inputs.ROUND_NAME,
+            name,
+            roster_hash=inputs.ROSTER,
+            combinations=bytes(range(64)),
+        ),
     }
-    survivors = [Survivor(one, inputs.seed("sha256", one), bytes(64)) for one in NAMES]
+    contributors = [
+        Contributor(number, inputs.seed("sha256", one), bytes(64))
+        for number, one in enumerate(inputs.NAMES, start=1)
+    ]
     return {
         "statements": {
             kind: {
@@ -137,14 +122,17 @@ def statement_answers() -> Answers:
             }
             for kind, statement in said.items()
         },
+        "contributors": statements.contributors_message(
+            inputs.ROUND_NAME, inputs.ROSTER, contributors
+        ).hex(),
         "survivors": statements.survivors_message(
-            inputs.ROUND_NAME, inputs.ROSTER, survivors
+            inputs.ROUND_NAME,
+            inputs.ROSTER,
+            contributors_sha256=inputs.seed("contributors"),
+            survivors=[1, 3],
         ).hex(),
         "key_binding": binding._message(name, keys.public, inputs.NOT_AFTER_S).hex(),
     }
-
-
-NAMES = inputs.NAMES
 
 
 def contribution_answers() -> Answers:
@@ -169,8 +157,8 @@ def contribution_answers() -> Answers:
     return {
         "packed_residues": body.to_bytes(residues)[:64].hex(),
         "ciphertext_first": encryption.body[:64].hex(),
-        "ciphertext_sha256": sha256(encryption.body),
-        "secret_sha256": sha256(encryption.secret.coefficients.tobytes()),
+        "ciphertext_sha256": inputs.sha256(encryption.body),
+        "secret_sha256": inputs.sha256(encryption.secret.coefficients.tobytes()),
         "header": header.SerializeToString(deterministic=True).hex(),
         "header_part": pb2.SubmitContributionRequest(header=header)
         .SerializeToString(deterministic=True)
@@ -183,14 +171,11 @@ def contribution_answers() -> Answers:
     }
 
 
-def sha256(content: bytes) -> str:
-    """Return the digest in hexadecimal."""
-    return hashlib.sha256(content).hexdigest()
-
-
 ANSWERS = {
     "beacon": beacon_answers,
-    "shares": share_answers,
+    "shares": dealing_answers.share_answers,
+    "dealing_check": dealing_answers.check_answers,
+    "cohorts": dealing_answers.cohort_answers,
     "sealed_share": sealing_answers,
     "signed_bytes": statement_answers,
     "contribution": contribution_answers,

@@ -22,6 +22,8 @@ ROSTER = RosterHash(hashlib.sha256(b"frozen roster").digest())
 BEACON = hashlib.sha256(b"frozen beacon").digest()
 NOT_AFTER_S = 1_893_456_000
 ROSTER_SIZES = (3, 4, 10, 100)
+DIVISIONS = ((4, 0), (3, 5), (12, 3), (14, 3), (100, 8))
+"""Holders, and the least size of a cohort."""
 
 
 def seed(purpose: str, *words: object) -> bytes:
@@ -52,3 +54,8 @@ def keys_of(name: str) -> MemberKeys:
 def secret(degree: int) -> list[int]:
     """Return small coefficients in [-21, 21] in a fixed disorder."""
     return [(index * index * 7 + index * 13) % 43 - 21 for index in range(degree)]
+
+
+def sha256(content: bytes) -> str:
+    """Return the digest in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()

@@ -25,7 +25,7 @@ Field = bytes | str | int
 def encoded(purpose: str, *fields: Field) -> bytes:
     """Return domain, version, purpose, fields: letter, length in 8 bytes, content."""
     made = b""
-    for field in ("federated-router/aggregation", 1, purpose, *fields):
+    for field in ("federated-router/aggregation", 2, purpose, *fields):
         if isinstance(field, int):
             letter, content = b"i", field.to_bytes(8, "big")
         elif isinstance(field, str):
@@ -83,29 +83,68 @@ def lagrange(points: Sequence[int], at: int) -> list[int]:
 
 
 def shares_of_column(
-    column: int,
-    secret: Sequence[int],
-    *,
-    holders: Sequence[int],
-    privacy: int,
-    pack: int,
-    uniform: Sequence[int],
+    packed: Sequence[int], drawn: Sequence[int], *, holders: Sequence[int]
 ) -> list[int]:
     """Return one column's share of each of `holders`.
 
-    Secrets stand at -1..-pack, uniform values at 1..privacy, row by row.
+    What is packed stands at -1, -2, ..., what was drawn at 1, 2, ...
     """
-    columns = -(-DEGREE // pack)
-    padded = [*secret, *[0] * (columns * pack - len(secret))]
-    packed = padded[column * pack : (column + 1) * pack]
-    drawn = [uniform[row * columns + column] for row in range(privacy)]
-    points = [*(-1 - index for index in range(pack)), *range(1, privacy + 1)]
+    secrets = [-1 - index for index in range(len(packed))]
+    points = [*secrets, *range(1, len(drawn) + 1)]
     values = [*packed, *drawn]
     return [
         sum(w * v for w, v in zip(lagrange(points, holder), values, strict=True))
         % PRIME
         for holder in holders
     ]
+
+
+def dealt(
+    column: int,
+    secret: Sequence[int],
+    *,
+    holders: Sequence[int],
+    privacy: int,
+    pack: int,
+    random_bytes: Callable[[int], bytes],
+) -> list[int]:
+    """Return one column of a dealing: the masks' values are drawn before the others.
+
+    Columns are the secret's, then four masks'; negative ones count from the end.
+    """
+    columns = -(-DEGREE // pack)
+    masks = field_elements(pack * 4, random_bytes)
+    uniform = field_elements(privacy * (columns + 4), random_bytes)
+    place = column % (columns + 4)
+    padded = [*secret, *[0] * (columns * pack - len(secret))]
+    if place < columns:
+        packed = padded[place * pack : (place + 1) * pack]
+    else:
+        packed = [masks[row * 4 + place - columns] for row in range(pack)]
+    drawn = [uniform[row * (columns + 4) + place] for row in range(privacy)]
+    return shares_of_column(packed, drawn, holders=holders)
+
+
+def weights(seed: bytes, columns: int) -> list[list[int]]:
+    """Return four rows of 16-bit little-endian words of SHAKE-256 below the prime."""
+    stream = hashlib.shake_256(seed).digest(16 * columns)
+    words = [a + 256 * b for a, b in pairwise(stream)][::2]
+    accepted = [word for word in words if word < PRIME]
+    return [accepted[row * columns : (row + 1) * columns] for row in range(4)]
+
+
+def division(seed: bytes, holders: int, size: int) -> list[list[int]]:
+    """Shuffle from the last place down; deal the holders to cohorts in turn."""
+    stream = hashlib.shake_256(seed).digest(16384)
+    places = range(0, len(stream), 4)
+    words = (int.from_bytes(stream[at : at + 4], "little") for at in places)
+    order = list(range(1, holders + 1))
+    count = max(1, holders // size) if size else 1
+    for last in range(holders - 1, 0, -1) if count > 1 else ():
+        limit = 2**32 - 2**32 % (last + 1)
+        chosen = next(word for word in words if word < limit) % (last + 1)
+        order[last], order[chosen] = order[chosen], order[last]
+    return [sorted(order[first::count]) for first in range(count)]
 
 
 def sealed(

@@ -7,7 +7,6 @@ The second half derives the frozen bytes again, in plain Python from the specifi
 
 import hashlib
 
-import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
@@ -26,7 +25,7 @@ def test_product_gives_the_frozen_answers(name: str) -> None:
 
 def test_frozen_answers_are_those_of_this_protocol_version() -> None:
     """A new version needs new files, and new files a new version."""
-    assert PROTOCOL_VERSION == 1
+    assert PROTOCOL_VERSION == 2
     assert reference.encoded("x")[46:54].hex() == f"{PROTOCOL_VERSION:016x}"
 
 
@@ -88,31 +87,6 @@ def test_polynomials_follow_from_the_specification() -> None:
         assert hashlib.sha256(content).hexdigest() == expected["sha256"]
 
 
-@pytest.mark.parametrize("size", inputs.ROSTER_SIZES)
-def test_shares_follow_from_lagranges_formula(size: int) -> None:
-    """The first three columns of the first four holders."""
-    expected = frozen("shares")[str(size)]
-    privacy, pack = expected["privacy"], expected["pack"]
-    columns = -(-reference.DEGREE // pack)
-    uniform = reference.field_elements(
-        privacy * columns, inputs.stream(f"shares/{size}")
-    )
-    holders = range(1, min(4, size) + 1)
-    by_column = [
-        reference.shares_of_column(
-            column,
-            inputs.secret(reference.DEGREE),
-            holders=holders,
-            privacy=privacy,
-            pack=pack,
-            uniform=uniform,
-        )
-        for column in range(3)
-    ]
-
-    assert np.array(by_column).T.tolist() == expected["first"]
-
-
 def test_sealed_share_follows_from_the_specification() -> None:
     """X25519 twice, HKDF-SHA256, ChaCha20-Poly1305; 32 + content + 16 bytes."""
     sender, receiver = inputs.NAMES[0], inputs.NAMES[3]
@@ -147,6 +121,7 @@ BODIES = {
         ),
     ),
     "beacon-reveal": (bytes(32), inputs.seed("nonce", NAME)),
+    "dealing-check": (inputs.ROSTER, bytes(range(64))),
     "opening": (inputs.ROSTER, bytes(range(64))),
 }
 
@@ -164,7 +139,7 @@ def test_signed_bytes_follow_from_the_specification(kind: str) -> None:
 
 
 def test_other_signed_bytes_follow_from_the_specification() -> None:
-    """Contribution (over a digest), survivors, key binding."""
+    """Contribution (over a digest), contributors, survivors, key binding."""
     file, name = frozen("signed_bytes"), NAME
     keys = inputs.keys_of(name).public
     assert file["statements"]["contribution"]["signed"] == (
@@ -179,15 +154,24 @@ def test_other_signed_bytes_follow_from_the_specification() -> None:
         ).hex()
     )
     rows = [
-        reference.encoded("survivor", one, inputs.seed("sha256", one), bytes(64))
-        for one in inputs.NAMES
+        reference.encoded("contributor", number, inputs.seed("sha256", one), bytes(64))
+        for number, one in enumerate(inputs.NAMES, start=1)
     ]
+    contributors = reference.encoded(
+        "contributors", inputs.ROUND_NAME, 0, inputs.ROSTER, *rows
+    )
     survivors = reference.encoded(
-        "survivors", inputs.ROUND_NAME, 0, inputs.ROSTER, *rows
+        "survivors",
+        inputs.ROUND_NAME,
+        0,
+        inputs.ROSTER,
+        inputs.seed("contributors"),
+        reference.encoded("numbers", 1, 3),
     )
     bound = reference.encoded(
         "key-binding", name, keys.signing, keys.sealing, inputs.NOT_AFTER_S
     )
+    assert file["contributors"] == contributors.hex()
     assert file["survivors"] == survivors.hex()
     assert file["key_binding"] == bound.hex()
 

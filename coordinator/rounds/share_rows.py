@@ -1,0 +1,123 @@
+"""Bodies in rows: the ciphertexts in one, the sealed shares in several.
+
+Decides that the shares of neighbouring holders share a row of about one page, so that a
+holder's are found without reading the dealers' bodies, and that no row is read whole.
+Refuses to know what is in them and when they are stored (`store`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from coordinator import schema
+from coordinator.rounds.round import Round
+from federated_router.crypto.transcript import MemberName
+
+ROW_BYTES: Final = 3_800
+"""What fits a page of SQLite beside the keys; a larger share has a row of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A contribution's bytes, stored with the transition that accepts them."""
+
+    member: MemberName
+    content: bytes = field(repr=False)
+
+
+def insert_body(connection: Connection, after: Round, body: Body) -> None:
+    """Store a body that a round has accepted."""
+    accepted = after.contributions[body.member]
+    contribution = {
+        "round": after.name,
+        "member": body.member,
+        "sha256": accepted.sha256,
+        "signature": accepted.signature,
+        "size_bytes": accepted.size_bytes,
+        "body": body.content[: after.ciphertext_bytes],
+    }
+    connection.execute(insert(schema.contributions), [contribution])
+    connection.execute(insert(schema.sealed_shares), _share_rows(after, body))
+
+
+def ciphertext(
+    connection: Connection, round_: Round, member: MemberName
+) -> bytes | None:
+    """Return the first part of a body; None where there is none."""
+    table = schema.contributions
+    part = func.substr(table.c.body, 1, round_.ciphertext_bytes)
+    found: bytes | None = connection.scalar(
+        select(part).where(table.c.round == round_.name, table.c.member == member)
+    )
+    return found
+
+
+def shares_for(
+    connection: Connection,
+    round_: Round,
+    holder: MemberName,
+    dealers: Sequence[MemberName],
+) -> dict[MemberName, bytes]:
+    """Return what is sealed to `holder`, by dealer; without dealers that have none."""
+    table, size = schema.sealed_shares, round_.sealed_share_bytes
+    place = round_.roster.index(holder)
+    offset = place % _holders_per_row(round_)
+    part = func.substr(table.c.shares, offset * size + 1, size)
+    statement = select(table.c.member, part).where(
+        table.c.round == round_.name, table.c.first_place == place - offset
+    )
+    found = {row[0]: bytes(row[1]) for row in connection.execute(statement)}
+    missing = [dealer for dealer in dealers if dealer not in found]
+    return found | _shares_in_bodies(connection, round_, place, missing)
+
+
+def forget_bodies(connection: Connection, round_: Round) -> None:
+    """Delete all bodies of a round; digests and sizes stay."""
+    bodies, shares = schema.contributions, schema.sealed_shares
+    connection.execute(
+        update(bodies).where(bodies.c.round == round_.name).values(body=None)
+    )
+    connection.execute(delete(shares).where(shares.c.round == round_.name))
+
+
+def delete_body(connection: Connection, round_: Round, member: MemberName) -> None:
+    """Delete one member's contribution and everything of it."""
+    for table in (schema.contributions, schema.sealed_shares):
+        gone = (table.c.round == round_.name) & (table.c.member == member)
+        connection.execute(delete(table).where(gone))
+
+
+def _holders_per_row(round_: Round) -> int:
+    return max(1, ROW_BYTES // round_.sealed_share_bytes)
+
+
+def _share_rows(round_: Round, body: Body) -> list[dict[str, object]]:
+    step = _holders_per_row(round_)
+    start, size = round_.ciphertext_bytes, round_.sealed_share_bytes
+    return [
+        {
+            "round": round_.name,
+            "first_place": place,
+            "member": body.member,
+            "shares": body.content[
+                start + place * size : start + (place + step) * size
+            ],
+        }
+        for place in range(0, round_.holders, step)
+    ]
+
+
+def _shares_in_bodies(
+    connection: Connection, round_: Round, place: int, dealers: Sequence[MemberName]
+) -> dict[MemberName, bytes]:
+    """Return shares from bodies that an earlier version stored whole."""
+    if not dealers:
+        return {}
+    table, size = schema.contributions, round_.sealed_share_bytes
+    start = round_.ciphertext_bytes + place * size
+    statement = select(
+        table.c.member, func.substr(table.c.body, start + 1, size)
+    ).where(table.c.round == round_.name, table.c.member.in_(dealers))
+    return {row[0]: bytes(row[1]) for row in connection.execute(statement) if row[1]}

@@ -1,0 +1,1 @@
+"""Whether what a round opened is published."""

@@ -1,0 +1,111 @@
+"""What a router counts of the requests that it relays, and how it names their users.
+
+Decides the router's part of a request's counts: its pattern and the bandit's features
+and reward, once, when the request ends; and each node that was lost on the way, which
+can count nothing any more. What a node served or refused is the node's to count, so
+each block gets a request from one member. Only messages are read, never private
+records. Refuses to know sums and rounds.
+"""
+
+from typing import Final
+
+from federated_router.api.v1 import inference_pb2 as pb
+from federated_router.federation.records import (
+    FailureCause,
+    PatternOutcome,
+    Pull,
+    RequestRecord,
+)
+from federated_router.federation.statistics import Statistics
+from federated_router.federation.user_clipping import METADATA_KEY, UserKey
+from federated_router.kit.errors import (
+    DeadlineExceeded,
+    FederationError,
+    Internal,
+    LimitReached,
+    Unavailable,
+)
+from federated_router.kit.identity import current_identity
+from federated_router.kit.tracing import outgoing_metadata
+from federated_router.priors.contents import PRIVATE_TIER, Cell
+from federated_router.priors.features import REWARD_MAX, features_of
+from federated_router.priors.patterns import pattern_of
+from federated_router.priors.prompt import Prompt, prompt_of
+from federated_router.proxy.pseudonyms import Pseudonyms
+from federated_router.routing.candidate import Candidate
+
+_FAILURES: Final = (Unavailable, LimitReached, DeadlineExceeded, Internal)
+"""What ends a request for a node's reasons; other errors are the caller's."""
+
+
+class Recording:
+    """Counts for one router; `learns` says whether patterns and features are wanted."""
+
+    def __init__(
+        self, statistics: Statistics, *, pseudonyms: Pseudonyms, learns: bool = True
+    ) -> None:
+        self._statistics = statistics
+        self._pseudonyms = pseudonyms
+        self._learns = learns
+
+    def metadata(self, candidate: Candidate) -> tuple[tuple[str, str], ...]:
+        """Return what goes to a node beside a request: trace, and user's pseudonym."""
+        user = self._pseudonyms.user(current_identity(), audience=candidate.node)
+        return (*outgoing_metadata(), (METADATA_KEY, user.metadata))
+
+    def lost(self, candidate: Candidate, *, private: bool = False) -> None:
+        """Count a node that was lost while it answered."""
+        self._statistics.record(
+            RequestRecord(
+                cell=_cell(candidate, private=private),
+                user=self._user(),
+                performance=FailureCause.NODE_LOST,
+            )
+        )
+
+    def answered(self, generation: pb.Generation, candidate: Candidate) -> None:
+        """Count a request that was answered to its end."""
+        self._learn(generation, candidate, succeeded=True)
+
+    def failed(
+        self,
+        generation: pb.Generation,
+        candidate: Candidate,
+        error: FederationError,
+    ) -> None:
+        """Count a request that ended with this error, if that is not its caller's."""
+        if isinstance(error, _FAILURES):
+            self._learn(generation, candidate, succeeded=False)
+
+    def _learn(
+        self, generation: pb.Generation, candidate: Candidate, *, succeeded: bool
+    ) -> None:
+        if not self._learns:
+            return
+        prompt = _prompt(generation)
+        self._statistics.record(
+            RequestRecord(
+                cell=_cell(candidate, private=generation.HasField("private_context")),
+                user=self._user(),
+                pattern=PatternOutcome(pattern_of(prompt), succeeded),
+                pull=Pull(features_of(prompt), REWARD_MAX if succeeded else 0),
+            )
+        )
+
+    def _user(self) -> UserKey:
+        return self._pseudonyms.user(current_identity(), audience="")
+
+
+def _prompt(generation: pb.Generation) -> Prompt:
+    return prompt_of(
+        [
+            message.content
+            for message in generation.messages
+            if message.role == pb.ROLE_USER
+        ]
+    )
+
+
+def _cell(candidate: Candidate, *, private: bool) -> Cell:
+    tier = PRIVATE_TIER if private else candidate.tier
+    return Cell(candidate.model, candidate.region, tier)

@@ -1,0 +1,105 @@
+"""Which priors a router decides by: all up to the newest, or up to a chosen revision.
+
+Decides what is kept for a way back, that revisions add up with forgetting
+(`priors.accumulate`), and that a chosen revision stays until told otherwise. Refuses to
+know how priors arrive, and what decisions do with them. Kept in memory: after a restart
+a router follows the newest again.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from federated_router.kit.errors import PriorsUnknown
+from federated_router.priors.accumulate import Accumulated, accumulate
+from federated_router.priors.publication import Priors
+from federated_router.routing.priors_view import PriorsView, view_of
+
+FOLLOW: Final = 0
+"""Stands for whichever revision is the newest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A revision, and everything up to it."""
+
+    priors: Priors
+    total: Accumulated
+
+
+class AppliedPriors:
+    """Hands what to decide by to `apply`; keeps the `kept_max` newest revisions.
+
+    The revision in use is kept however old it is, beyond `kept_max` if need be. Sums of
+    a revision count half after `half_life_s`.
+    """
+
+    def __init__(
+        self,
+        apply: Callable[[PriorsView], None],
+        *,
+        kept_max: int,
+        half_life_s: float,
+    ) -> None:
+        self._apply = apply
+        self._kept_max = kept_max
+        self._half_life_s = half_life_s
+        self._kept: dict[int, Kept] = {}
+        self._pinned = FOLLOW
+        self._one_at_a_time = asyncio.Lock()
+
+    @property
+    def kept(self) -> tuple[Priors, ...]:
+        """Return the priors that could be applied, newest first."""
+        newest_first = sorted(self._kept, reverse=True)
+        return tuple(self._kept[revision].priors for revision in newest_first)
+
+    @property
+    def pinned(self) -> bool:
+        """Return whether an operator chose the revision in use."""
+        return self._pinned != FOLLOW
+
+    @property
+    def revision(self) -> int:
+        """Return the revision in use; 0 before the first."""
+        return self._pinned or max(self._kept, default=0)
+
+    async def receive(self, priors: Priors) -> None:
+        """Keep a newer revision, and use it unless an earlier one was chosen."""
+        async with self._one_at_a_time:
+            newest = self._kept.get(max(self._kept, default=0))
+            # A large catalogue takes a tenth of a second.
+            total = await asyncio.to_thread(
+                accumulate,
+                newest.total if newest else None,
+                priors,
+                half_life_s=self._half_life_s,
+            )
+            self._kept[priors.revision] = Kept(priors, total)
+            for old in sorted(self._kept)[: -self._kept_max]:
+                if old != self._pinned:
+                    del self._kept[old]
+            if not self.pinned:
+                await self._use()
+
+    async def choose(self, revision: int) -> None:
+        """Decide by what was known at a kept revision; 0 follows the newest again.
+
+        Raises PriorsUnknown for a revision that is not kept.
+        """
+        async with self._one_at_a_time:
+            if revision != FOLLOW and revision not in self._kept:
+                known = ", ".join(str(one.revision) for one in self.kept)
+                raise PriorsUnknown(
+                    f"This router does not keep revision {revision}; it keeps: "
+                    f"{known or 'none yet'}.",
+                    metadata={"revision": str(revision)},
+                )
+            self._pinned = revision
+            if self._kept:
+                await self._use()
+
+    async def _use(self) -> None:
+        total = self._kept[self.revision].total
+        self._apply(await asyncio.to_thread(view_of, total))
