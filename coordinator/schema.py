@@ -123,6 +123,7 @@ priors = Table(
     Column("noise_standard_deviation", Double, nullable=False),
     Column("noise_by_block_json", Text, nullable=False, server_default="{}"),
     Column("sums", LargeBinary, nullable=False),
+    Column("withdrawn_revision", BigInteger, nullable=False),
 )
 
 enrolments = Table(

@@ -28,6 +28,7 @@ def priors_message(priors: Priors) -> priors_pb2.Priors:
         patterns=_patterns(contents),
         carbon=_carbon(contents),
         bandits=_bandits(contents),
+        withdrawn_revision=priors.withdrawn_revision,
     )
     if Block.HOLDOUT in catalogue.blocks:
         message.holdout.requests = contents.holdout.requests

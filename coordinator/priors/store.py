@@ -77,6 +77,7 @@ def insert(connection: Connection, priors: Priors) -> None:
         "noise_standard_deviation": priors.noise_standard_deviation,
         "noise_by_block_json": json.dumps(dict(priors.noise_by_block)),
         "sums": np.array(sums, dtype="<i8").tobytes(),
+        "withdrawn_revision": priors.withdrawn_revision,
     }
     connection.execute(insert_into(schema.priors).values(values))
 
@@ -132,4 +133,5 @@ def _priors(row: Row[tuple[object, ...]]) -> Priors:
         noise_standard_deviation=row.noise_standard_deviation,
         contents=catalogue.decode(sums),
         noise_by_block={_block(name): std for name, std in noise_by_block.items()},
+        withdrawn_revision=row.withdrawn_revision,
     )

@@ -246,15 +246,17 @@ class Conductor:
             )
 
     async def _priors_of(self, round_: Round, found: Judgement) -> Priors:
+        earlier = await self._priors_store.newest_revision()
         return Priors(
-            revision=feed.next_revision(await self._priors_store.newest_revision()),
+            revision=feed.next_revision(earlier),
             round_name=round_.name,
             create_time_s=self._clock.now_s(),
             catalogue=round_.terms.catalogue,
-            members=len(round_.survivors),
+            members=found.members,
             noise_standard_deviation=found.noise_by_block[Block.PERFORMANCE],
             noise_by_block=found.noise_by_block,
             contents=round_.terms.catalogue.decode(found.values),
+            withdrawn_revision=earlier if found.earlier_harmful else 0,
         )
 
     async def _open_scheduled(self, newest: Round | None) -> float:

@@ -3,7 +3,7 @@
 Decides the mean advantage of the federated over the local-only prediction, its noise,
 and whether there were enough requests for it to say anything. Refuses to reject the
 round by it: the requests judge the priors before, and rejecting their successor would
-keep exactly those. Routers can roll back (`Judgement.earlier_harmful`).
+keep exactly those. They are withdrawn instead (`Judgement.earlier_harmful`).
 """
 
 import math

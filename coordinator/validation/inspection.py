@@ -57,7 +57,7 @@ def _tell(round_: Round, found: Judgement) -> None:
         )
     if found.earlier_harmful:
         _log.warning(
-            "the priors before predict worse than members alone; consider a roll-back",
+            "the priors before predict worse than members alone; withdrawn",
             round=round_.name,
             advantage=found.report.holdout.advantage,
         )

@@ -13,7 +13,7 @@ class ValidationSettings(Settings):
     priors is not checked in the first round. `performance_delta_min` is the least
     change of the success ratio; -1 never fails, as a fall may be true.
     `holdout_advantage_min`, in nats, does not reject the round: it judges the priors
-    before it, and rejecting their successor would keep them.
+    before it, which are withdrawn; rejecting their successor would keep them.
     """
 
     stability_min: float = Field(default=0.1, ge=0, le=1)

@@ -146,9 +146,11 @@ def revoke(
         caller=other_operator(operator_cert, operator_key),
     )
     signing.keep_list(authority, signed)
+    held = len(signed.serials)
     out.print(
-        f"{revoked.name} is revoked: list {signed.number} holds {len(signed.serials)} "
-        f"certificates, and lies at {signing.list_path(authority)}."
+        f"{revoked.name} is revoked: list {signed.number} holds {held} "
+        f"certificate{'' if held == 1 else 's'}, and lies at "
+        f"{signing.list_path(authority)}."
     )
 
 

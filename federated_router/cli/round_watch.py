@@ -1,7 +1,8 @@
 """`round watch`: a round as it goes, one line for each change.
 
 Decides what is worth a line. The stream repeats a round as a sign of life, so only
-what differs is told; it ends with the round, or after the caller's time.
+what differs is told; it ends with the round, or after the caller's time. A coordinator
+that goes away once a round was seen is waited for: rounds outlive it.
 """
 
 import asyncio
@@ -18,6 +19,8 @@ from federated_router.kit.errors import DeadlineExceeded, RoundUnknown
 
 Tell = Callable[[pb.Round], None]
 _OPEN_TIMEOUT_S = 10.0
+_AWAY = frozenset({grpc.StatusCode.UNAVAILABLE})
+AWAY_PAUSE_S = 1.0
 
 
 async def follow(
@@ -33,7 +36,7 @@ async def follow(
     try:
         async with (
             asyncio.timeout(timeout_s),
-            aclosing(_changes(channel, name)) as changes,
+            aclosing(_lasting(channel, name)) as changes,
         ):
             async for last in changes:
                 tell(last)
@@ -53,14 +56,31 @@ def change_line(one: pb.Round, now: datetime | None = None) -> str:
     return f"{at:%H:%M:%S}  {state_name(one.state):<10}  {progress_line(one)}".rstrip()
 
 
-async def _changes(
+async def _lasting(
     channel: grpc.aio.Channel, name: str
 ) -> AsyncGenerator[pb.Round, None]:
-    """Yield a round whenever it looks different; follow the one that is seen first."""
+    """Yield changes of the round that is seen first, across restarts."""
+    seen = pb.Round()
+    while True:
+        try:
+            async with aclosing(_changes(channel, name, seen)) as changes:
+                async for seen in changes:
+                    yield seen
+        except grpc.aio.AioRpcError as error:
+            if not seen.name or error.code() not in _AWAY:
+                raise
+        else:
+            return
+        await asyncio.sleep(AWAY_PAUSE_S)
+
+
+async def _changes(
+    channel: grpc.aio.Channel, name: str, seen: pb.Round
+) -> AsyncGenerator[pb.Round, None]:
+    """Yield a round whenever it differs from `seen`, the last look at it."""
     call = pb_grpc.AggregationServiceStub(channel).WatchRound(
         pb.WatchRoundRequest(name=name)
     )
-    seen = pb.Round()
     try:
         async for message in call:
             one = message.round

@@ -75,6 +75,7 @@ def priors_from_message(message: priors_pb2.Priors) -> Priors:
             _block(entry.block): _deviation(entry.unit_standard_deviation)
             for entry in message.noise
         },
+        withdrawn_revision=message.withdrawn_revision,
     )
 
 

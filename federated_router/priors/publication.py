@@ -21,6 +21,7 @@ class Priors:
     `contents` holds every key of every block of the catalogue. The noise on a slot of
     noise factor f has a standard deviation of f times `noise_by_block` of its block,
     or, for blocks that it does not name, f times `noise_standard_deviation`.
+    `withdrawn_revision` is an earlier one that is no longer to be believed; 0 is none.
     """
 
     revision: int
@@ -33,6 +34,7 @@ class Priors:
     noise_by_block: Mapping[Block, float] = field(
         default_factory=lambda: MappingProxyType({})
     )
+    withdrawn_revision: int = 0
 
     @property
     def performance(self) -> Mapping[Cell, CellCounts]:

@@ -1,8 +1,9 @@
 """Which priors a router decides by: all up to the newest, or up to a chosen revision.
 
 Decides what is kept for a way back, that revisions add up with forgetting
-(`priors.accumulate`), and that a chosen revision stays until told otherwise. Refuses to
-know how priors arrive, and what decisions do with them. Kept in memory: after a restart
+(`priors.accumulate`) but for those that were withdrawn, and that a chosen revision
+stays until told otherwise. Refuses to know how priors arrive, and what decisions do
+with them. Kept in memory: after a restart
 a router follows the newest again.
 """
 
@@ -66,9 +67,16 @@ class AppliedPriors:
         return self._pinned or max(self._kept, default=0)
 
     async def receive(self, priors: Priors) -> None:
-        """Keep a newer revision, and use it unless an earlier one was chosen."""
+        """Keep a newer revision, and use it unless an earlier one was chosen.
+
+        One that it withdraws is forgotten first, unless an operator chose just that.
+        """
         async with self._one_at_a_time:
-            newest = self._kept.get(max(self._kept, default=0))
+            if priors.withdrawn_revision != self._pinned:
+                self._kept.pop(priors.withdrawn_revision, None)
+            newest = self._kept.get(
+                max(set(self._kept) - {priors.withdrawn_revision}, default=0)
+            )
             # A large catalogue takes a tenth of a second.
             total = await asyncio.to_thread(
                 accumulate,

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$federated_router/api/v1/priors.proto\x12\x17\x66\x65\x64\x65rated_router.api.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa4\x03\n\tCatalogue\x12\x0f\n\x07version\x18\x01 \x01(\x05\x12\x0e\n\x06models\x18\x02 \x03(\t\x12\x0f\n\x07regions\x18\x03 \x03(\t\x12\x19\n\x11latency_bounds_ms\x18\x04 \x03(\x01\x12\x10\n\x08slot_max\x18\x05 \x01(\x05\x12\r\n\x05tiers\x18\x06 \x03(\t\x12\x0e\n\x06\x62locks\x18\x07 \x03(\t\x12\x12\n\ntoken_unit\x18\x08 \x01(\x01\x12\x11\n\tcost_unit\x18\t \x01(\x01\x12\x15\n\renergy_unit_j\x18\n \x01(\x01\x12\x1d\n\x15\x63\x61rbon_unit_g_per_kwh\x18\x0b \x01(\x01\x12\x10\n\x08patterns\x18\x0c \x03(\t\x12\x18\n\x10\x66\x65\x61tures_version\x18\r \x01(\x05\x12\x10\n\x08\x66\x65\x61tures\x18\x0e \x01(\x05\x12\x1c\n\x14\x66\x65\x61ture_norm_squared\x18\x0f \x01(\x05\x12\x12\n\nreward_max\x18\x10 \x01(\x05\x12\x1d\n\x15requests_per_user_max\x18\x11 \x01(\x05\x12\x13\n\x0bsamples_min\x18\x12 \x01(\x05\x12\x18\n\x10patterns_version\x18\x13 \x01(\x05\"\x96\x04\n\x06Priors\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12\r\n\x05round\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\tcatalogue\x18\x04 \x01(\x0b\x32\".federated_router.api.v1.Catalogue\x12\x0f\n\x07members\x18\x05 \x01(\x05\x12 \n\x18noise_standard_deviation\x18\x06 \x01(\x01\x12>\n\x0bperformance\x18\x07 \x03(\x0b\x32).federated_router.api.v1.PerformancePrior\x12\x32\n\x05noise\x18\x08 \x03(\x0b\x32#.federated_router.api.v1.BlockNoise\x12\x37\n\x08patterns\x18\t \x03(\x0b\x32%.federated_router.api.v1.PatternPrior\x12\x34\n\x06\x63\x61rbon\x18\n \x03(\x0b\x32$.federated_router.api.v1.CarbonPrior\x12\x35\n\x07\x62\x61ndits\x18\x0b \x03(\x0b\x32$.federated_router.api.v1.BanditPrior\x12\x36\n\x07holdout\x18\x0c \x01(\x0b\x32%.federated_router.api.v1.HoldoutPrior\"x\n\nBlockNoise\x12\r\n\x05\x62lock\x18\x01 \x01(\t\x12\x1f\n\x17unit_standard_deviation\x18\x02 \x01(\x01\x12:\n\nquantities\x18\x03 \x03(\x0b\x32&.federated_router.api.v1.QuantityNoise\"=\n\rQuantityNoise\x12\x10\n\x08quantity\x18\x01 \x01(\t\x12\x1a\n\x12standard_deviation\x18\x02 \x01(\x01\"\xc1\x01\n\x10PerformancePrior\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06region\x18\x02 \x01(\t\x12\x16\n\x0elatency_counts\x18\x03 \x03(\x03\x12\x10\n\x08\x66\x61ilures\x18\x04 \x01(\x03\x12\x0c\n\x04tier\x18\x05 \x01(\t\x12\x0e\n\x06tokens\x18\x06 \x01(\x12\x12\x0c\n\x04\x63ost\x18\x07 \x01(\x12\x12\x0e\n\x06\x65nergy\x18\x08 \x01(\x12\x12\x0e\n\x06weight\x18\t \x01(\x12\x12\x18\n\x10weighted_latency\x18\n \x01(\x12\"S\n\x0cPatternPrior\x12\x0f\n\x07pattern\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x11\n\tsuccesses\x18\x03 \x01(\x12\x12\x10\n\x08\x66\x61ilures\x18\x04 \x01(\x12\"B\n\x0b\x43\x61rbonPrior\x12\x0e\n\x06region\x18\x01 \x01(\t\x12\x10\n\x08requests\x18\x02 \x01(\x12\x12\x11\n\tintensity\x18\x03 \x01(\x12\":\n\x0b\x42\x61nditPrior\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0c\n\x04gram\x18\x02 \x03(\x12\x12\x0e\n\x06moment\x18\x03 \x03(\x12\"3\n\x0cHoldoutPrior\x12\x10\n\x08requests\x18\x01 \x01(\x12\x12\x11\n\tadvantage\x18\x02 \x01(\x12\"$\n\x10GetPriorsRequest\x12\x10\n\x08revision\x18\x01 \x01(\x03\"D\n\x11GetPriorsResponse\x12/\n\x06priors\x18\x01 \x01(\x0b\x32\x1f.federated_router.api.v1.Priors\",\n\x12WatchPriorsRequest\x12\x16\n\x0e\x61\x66ter_revision\x18\x01 \x01(\x03\"F\n\x13WatchPriorsResponse\x12/\n\x06priors\x18\x01 \x01(\x0b\x32\x1f.federated_router.api.v1.Priors2\xdf\x01\n\rPriorsService\x12\x62\n\tGetPriors\x12).federated_router.api.v1.GetPriorsRequest\x1a*.federated_router.api.v1.GetPriorsResponse\x12j\n\x0bWatchPriors\x12+.federated_router.api.v1.WatchPriorsRequest\x1a,.federated_router.api.v1.WatchPriorsResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$federated_router/api/v1/priors.proto\x12\x17\x66\x65\x64\x65rated_router.api.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa4\x03\n\tCatalogue\x12\x0f\n\x07version\x18\x01 \x01(\x05\x12\x0e\n\x06models\x18\x02 \x03(\t\x12\x0f\n\x07regions\x18\x03 \x03(\t\x12\x19\n\x11latency_bounds_ms\x18\x04 \x03(\x01\x12\x10\n\x08slot_max\x18\x05 \x01(\x05\x12\r\n\x05tiers\x18\x06 \x03(\t\x12\x0e\n\x06\x62locks\x18\x07 \x03(\t\x12\x12\n\ntoken_unit\x18\x08 \x01(\x01\x12\x11\n\tcost_unit\x18\t \x01(\x01\x12\x15\n\renergy_unit_j\x18\n \x01(\x01\x12\x1d\n\x15\x63\x61rbon_unit_g_per_kwh\x18\x0b \x01(\x01\x12\x10\n\x08patterns\x18\x0c \x03(\t\x12\x18\n\x10\x66\x65\x61tures_version\x18\r \x01(\x05\x12\x10\n\x08\x66\x65\x61tures\x18\x0e \x01(\x05\x12\x1c\n\x14\x66\x65\x61ture_norm_squared\x18\x0f \x01(\x05\x12\x12\n\nreward_max\x18\x10 \x01(\x05\x12\x1d\n\x15requests_per_user_max\x18\x11 \x01(\x05\x12\x13\n\x0bsamples_min\x18\x12 \x01(\x05\x12\x18\n\x10patterns_version\x18\x13 \x01(\x05\"\xb2\x04\n\x06Priors\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12\r\n\x05round\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\tcatalogue\x18\x04 \x01(\x0b\x32\".federated_router.api.v1.Catalogue\x12\x0f\n\x07members\x18\x05 \x01(\x05\x12 \n\x18noise_standard_deviation\x18\x06 \x01(\x01\x12>\n\x0bperformance\x18\x07 \x03(\x0b\x32).federated_router.api.v1.PerformancePrior\x12\x32\n\x05noise\x18\x08 \x03(\x0b\x32#.federated_router.api.v1.BlockNoise\x12\x37\n\x08patterns\x18\t \x03(\x0b\x32%.federated_router.api.v1.PatternPrior\x12\x34\n\x06\x63\x61rbon\x18\n \x03(\x0b\x32$.federated_router.api.v1.CarbonPrior\x12\x35\n\x07\x62\x61ndits\x18\x0b \x03(\x0b\x32$.federated_router.api.v1.BanditPrior\x12\x36\n\x07holdout\x18\x0c \x01(\x0b\x32%.federated_router.api.v1.HoldoutPrior\x12\x1a\n\x12withdrawn_revision\x18\r \x01(\x03\"x\n\nBlockNoise\x12\r\n\x05\x62lock\x18\x01 \x01(\t\x12\x1f\n\x17unit_standard_deviation\x18\x02 \x01(\x01\x12:\n\nquantities\x18\x03 \x03(\x0b\x32&.federated_router.api.v1.QuantityNoise\"=\n\rQuantityNoise\x12\x10\n\x08quantity\x18\x01 \x01(\t\x12\x1a\n\x12standard_deviation\x18\x02 \x01(\x01\"\xc1\x01\n\x10PerformancePrior\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06region\x18\x02 \x01(\t\x12\x16\n\x0elatency_counts\x18\x03 \x03(\x03\x12\x10\n\x08\x66\x61ilures\x18\x04 \x01(\x03\x12\x0c\n\x04tier\x18\x05 \x01(\t\x12\x0e\n\x06tokens\x18\x06 \x01(\x12\x12\x0c\n\x04\x63ost\x18\x07 \x01(\x12\x12\x0e\n\x06\x65nergy\x18\x08 \x01(\x12\x12\x0e\n\x06weight\x18\t \x01(\x12\x12\x18\n\x10weighted_latency\x18\n \x01(\x12\"S\n\x0cPatternPrior\x12\x0f\n\x07pattern\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x11\n\tsuccesses\x18\x03 \x01(\x12\x12\x10\n\x08\x66\x61ilures\x18\x04 \x01(\x12\"B\n\x0b\x43\x61rbonPrior\x12\x0e\n\x06region\x18\x01 \x01(\t\x12\x10\n\x08requests\x18\x02 \x01(\x12\x12\x11\n\tintensity\x18\x03 \x01(\x12\":\n\x0b\x42\x61nditPrior\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0c\n\x04gram\x18\x02 \x03(\x12\x12\x0e\n\x06moment\x18\x03 \x03(\x12\"3\n\x0cHoldoutPrior\x12\x10\n\x08requests\x18\x01 \x01(\x12\x12\x11\n\tadvantage\x18\x02 \x01(\x12\"$\n\x10GetPriorsRequest\x12\x10\n\x08revision\x18\x01 \x01(\x03\"D\n\x11GetPriorsResponse\x12/\n\x06priors\x18\x01 \x01(\x0b\x32\x1f.federated_router.api.v1.Priors\",\n\x12WatchPriorsRequest\x12\x16\n\x0e\x61\x66ter_revision\x18\x01 \x01(\x03\"F\n\x13WatchPriorsResponse\x12/\n\x06priors\x18\x01 \x01(\x0b\x32\x1f.federated_router.api.v1.Priors2\xdf\x01\n\rPriorsService\x12\x62\n\tGetPriors\x12).federated_router.api.v1.GetPriorsRequest\x1a*.federated_router.api.v1.GetPriorsResponse\x12j\n\x0bWatchPriors\x12+.federated_router.api.v1.WatchPriorsRequest\x1a,.federated_router.api.v1.WatchPriorsResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,29 +35,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CATALOGUE']._serialized_start=99
   _globals['_CATALOGUE']._serialized_end=519
   _globals['_PRIORS']._serialized_start=522
-  _globals['_PRIORS']._serialized_end=1056
-  _globals['_BLOCKNOISE']._serialized_start=1058
-  _globals['_BLOCKNOISE']._serialized_end=1178
-  _globals['_QUANTITYNOISE']._serialized_start=1180
-  _globals['_QUANTITYNOISE']._serialized_end=1241
-  _globals['_PERFORMANCEPRIOR']._serialized_start=1244
-  _globals['_PERFORMANCEPRIOR']._serialized_end=1437
-  _globals['_PATTERNPRIOR']._serialized_start=1439
-  _globals['_PATTERNPRIOR']._serialized_end=1522
-  _globals['_CARBONPRIOR']._serialized_start=1524
-  _globals['_CARBONPRIOR']._serialized_end=1590
-  _globals['_BANDITPRIOR']._serialized_start=1592
-  _globals['_BANDITPRIOR']._serialized_end=1650
-  _globals['_HOLDOUTPRIOR']._serialized_start=1652
-  _globals['_HOLDOUTPRIOR']._serialized_end=1703
-  _globals['_GETPRIORSREQUEST']._serialized_start=1705
-  _globals['_GETPRIORSREQUEST']._serialized_end=1741
-  _globals['_GETPRIORSRESPONSE']._serialized_start=1743
-  _globals['_GETPRIORSRESPONSE']._serialized_end=1811
-  _globals['_WATCHPRIORSREQUEST']._serialized_start=1813
-  _globals['_WATCHPRIORSREQUEST']._serialized_end=1857
-  _globals['_WATCHPRIORSRESPONSE']._serialized_start=1859
-  _globals['_WATCHPRIORSRESPONSE']._serialized_end=1929
-  _globals['_PRIORSSERVICE']._serialized_start=1932
-  _globals['_PRIORSSERVICE']._serialized_end=2155
+  _globals['_PRIORS']._serialized_end=1084
+  _globals['_BLOCKNOISE']._serialized_start=1086
+  _globals['_BLOCKNOISE']._serialized_end=1206
+  _globals['_QUANTITYNOISE']._serialized_start=1208
+  _globals['_QUANTITYNOISE']._serialized_end=1269
+  _globals['_PERFORMANCEPRIOR']._serialized_start=1272
+  _globals['_PERFORMANCEPRIOR']._serialized_end=1465
+  _globals['_PATTERNPRIOR']._serialized_start=1467
+  _globals['_PATTERNPRIOR']._serialized_end=1550
+  _globals['_CARBONPRIOR']._serialized_start=1552
+  _globals['_CARBONPRIOR']._serialized_end=1618
+  _globals['_BANDITPRIOR']._serialized_start=1620
+  _globals['_BANDITPRIOR']._serialized_end=1678
+  _globals['_HOLDOUTPRIOR']._serialized_start=1680
+  _globals['_HOLDOUTPRIOR']._serialized_end=1731
+  _globals['_GETPRIORSREQUEST']._serialized_start=1733
+  _globals['_GETPRIORSREQUEST']._serialized_end=1769
+  _globals['_GETPRIORSRESPONSE']._serialized_start=1771
+  _globals['_GETPRIORSRESPONSE']._serialized_end=1839
+  _globals['_WATCHPRIORSREQUEST']._serialized_start=1841
+  _globals['_WATCHPRIORSREQUEST']._serialized_end=1885
+  _globals['_WATCHPRIORSRESPONSE']._serialized_start=1887
+  _globals['_WATCHPRIORSRESPONSE']._serialized_end=1957
+  _globals['_PRIORSSERVICE']._serialized_start=1960
+  _globals['_PRIORSSERVICE']._serialized_end=2183
 # @@protoc_insertion_point(module_scope)

@@ -52,7 +52,7 @@ class Catalogue(_message.Message):
     def __init__(self, version: _Optional[int] = ..., models: _Optional[_Iterable[str]] = ..., regions: _Optional[_Iterable[str]] = ..., latency_bounds_ms: _Optional[_Iterable[float]] = ..., slot_max: _Optional[int] = ..., tiers: _Optional[_Iterable[str]] = ..., blocks: _Optional[_Iterable[str]] = ..., token_unit: _Optional[float] = ..., cost_unit: _Optional[float] = ..., energy_unit_j: _Optional[float] = ..., carbon_unit_g_per_kwh: _Optional[float] = ..., patterns: _Optional[_Iterable[str]] = ..., features_version: _Optional[int] = ..., features: _Optional[int] = ..., feature_norm_squared: _Optional[int] = ..., reward_max: _Optional[int] = ..., requests_per_user_max: _Optional[int] = ..., samples_min: _Optional[int] = ..., patterns_version: _Optional[int] = ...) -> None: ...
 
 class Priors(_message.Message):
-    __slots__ = ("revision", "round", "create_time", "catalogue", "members", "noise_standard_deviation", "performance", "noise", "patterns", "carbon", "bandits", "holdout")
+    __slots__ = ("revision", "round", "create_time", "catalogue", "members", "noise_standard_deviation", "performance", "noise", "patterns", "carbon", "bandits", "holdout", "withdrawn_revision")
     REVISION_FIELD_NUMBER: _ClassVar[int]
     ROUND_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
@@ -65,6 +65,7 @@ class Priors(_message.Message):
     CARBON_FIELD_NUMBER: _ClassVar[int]
     BANDITS_FIELD_NUMBER: _ClassVar[int]
     HOLDOUT_FIELD_NUMBER: _ClassVar[int]
+    WITHDRAWN_REVISION_FIELD_NUMBER: _ClassVar[int]
     revision: int
     round: str
     create_time: _timestamp_pb2.Timestamp
@@ -77,7 +78,8 @@ class Priors(_message.Message):
     carbon: _containers.RepeatedCompositeFieldContainer[CarbonPrior]
     bandits: _containers.RepeatedCompositeFieldContainer[BanditPrior]
     holdout: HoldoutPrior
-    def __init__(self, revision: _Optional[int] = ..., round: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., catalogue: _Optional[_Union[Catalogue, _Mapping]] = ..., members: _Optional[int] = ..., noise_standard_deviation: _Optional[float] = ..., performance: _Optional[_Iterable[_Union[PerformancePrior, _Mapping]]] = ..., noise: _Optional[_Iterable[_Union[BlockNoise, _Mapping]]] = ..., patterns: _Optional[_Iterable[_Union[PatternPrior, _Mapping]]] = ..., carbon: _Optional[_Iterable[_Union[CarbonPrior, _Mapping]]] = ..., bandits: _Optional[_Iterable[_Union[BanditPrior, _Mapping]]] = ..., holdout: _Optional[_Union[HoldoutPrior, _Mapping]] = ...) -> None: ...
+    withdrawn_revision: int
+    def __init__(self, revision: _Optional[int] = ..., round: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., catalogue: _Optional[_Union[Catalogue, _Mapping]] = ..., members: _Optional[int] = ..., noise_standard_deviation: _Optional[float] = ..., performance: _Optional[_Iterable[_Union[PerformancePrior, _Mapping]]] = ..., noise: _Optional[_Iterable[_Union[BlockNoise, _Mapping]]] = ..., patterns: _Optional[_Iterable[_Union[PatternPrior, _Mapping]]] = ..., carbon: _Optional[_Iterable[_Union[CarbonPrior, _Mapping]]] = ..., bandits: _Optional[_Iterable[_Union[BanditPrior, _Mapping]]] = ..., holdout: _Optional[_Union[HoldoutPrior, _Mapping]] = ..., withdrawn_revision: _Optional[int] = ...) -> None: ...
 
 class BlockNoise(_message.Message):
     __slots__ = ("block", "unit_standard_deviation", "quantities")

@@ -10,6 +10,8 @@ from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from coordinator.rounds import upload
+from coordinator.validation import inspection
+from coordinator.validation.judgement import judge
 from federated_router.api.v1 import aggregation_pb2 as pb2
 from federated_router.api.v1 import priors_pb2
 from federated_router.crypto import signing
@@ -186,6 +188,28 @@ async def test_two_rounds_publish_two_revisions(
     priors = await published(world)
     assert priors.revision == 2
     assert priors.performance[CELL].requests == 1
+
+
+async def test_priors_that_members_requests_speak_against_are_withdrawn(
+    world: CoordinatorWorld,
+    members: list[RunningMember],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Their successor names them, so that routers leave them out."""
+    await world.open_round()
+    await reach(world, members, "PUBLISHED")
+    await act(world, members)
+    await world.restart()
+    monkeypatch.setattr(
+        inspection,
+        "judge",
+        lambda *args, **named: replace(judge(*args, **named), earlier_harmful=True),
+    )
+    await world.open_round()
+
+    await reach(world, members, "PUBLISHED")
+
+    assert (await published(world)).withdrawn_revision == 1
 
 
 async def test_member_that_vanishes_before_contributing_is_carried(

@@ -20,7 +20,7 @@ CATALOGUE = Catalogue(
 )
 
 
-def published(revision: int, *, requests: int = 0) -> Priors:
+def published(revision: int, *, requests: int = 0, withdrawn: int = 0) -> Priors:
     """Return priors of a revision, in which so many requests took a millisecond."""
     counts = [0] * (len(CATALOGUE.latency_bounds_ms) + 1)
     counts[4] = requests
@@ -28,6 +28,7 @@ def published(revision: int, *, requests: int = 0) -> Priors:
     return replace(
         some_priors(CATALOGUE, revision=revision),
         contents=Contents(performance={cell: CellCounts(tuple(counts), 0)}),
+        withdrawn_revision=withdrawn,
     )
 
 
@@ -132,6 +133,34 @@ async def test_going_back_takes_away_what_came_since() -> None:
 
     assert seen is not None
     assert seen.sample_count == 1_000
+
+
+async def test_withdrawn_revision_is_in_nothing_that_is_used() -> None:
+    """Members' own requests spoke against it; what came before it stays."""
+    uses = await Uses().receive(1, requests=1_000)
+    await uses.receive(2, requests=9_000)
+    await uses.priors.receive(published(3, requests=500, withdrawn=2))
+
+    seen = uses.views[-1].performance("models/m", "eu")
+
+    assert [one.revision for one in uses.priors.kept] == [3, 1]
+    assert seen is not None
+    assert 1_400 < seen.sample_count <= 1_500
+
+
+async def test_withdrawal_does_not_overrule_an_operator() -> None:
+    """Who chose a revision by hand keeps it, but what follows is without it."""
+    uses = await Uses().receive(1, 2, requests=1_000)
+    await uses.priors.choose(2)
+    await uses.priors.receive(published(3, requests=500, withdrawn=2))
+
+    assert (uses.priors.revision, uses.priors.pinned) == (2, True)
+
+    await uses.priors.choose(0)
+    seen = uses.views[-1].performance("models/m", "eu")
+
+    assert seen is not None
+    assert seen.sample_count <= 1_500
 
 
 @given(
