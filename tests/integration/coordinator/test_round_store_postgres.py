@@ -1,9 +1,10 @@
-"""Rounds in PostgreSQL: the same promises, on a server of the test's own."""
+"""Rounds and members in PostgreSQL: the same promises, on a server of our own."""
 
 from collections.abc import Iterator
 
 import pytest
 
+from tests.support.member_store_conformance import MemberStoreConformance
 from tests.support.postgres_cluster import (
     PostgresCluster,
     postgres_binaries,
@@ -24,6 +25,17 @@ def round_cluster() -> Iterator[PostgresCluster]:
 
 class TestRoundStoreOnPostgres(RoundStoreConformance):
     """For those who run it anyway."""
+
+    __test__ = True
+
+    @pytest.fixture
+    def url(self, round_cluster: PostgresCluster) -> str:
+        """Return the address of an empty schema."""
+        return round_cluster.new_user()
+
+
+class TestMemberStoreOnPostgres(MemberStoreConformance):
+    """The same for members."""
 
     __test__ = True
 
