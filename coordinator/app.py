@@ -178,7 +178,10 @@ def assemble(
         terms=terms,
         credentials=credentials,
         clock=clock,
-        limits=ServiceLimits(uploads_max=settings.rounds.uploads_max),
+        limits=ServiceLimits(
+            uploads_max=settings.rounds.uploads_max,
+            downloads_max=settings.rounds.downloads_max,
+        ),
         admit=admit,
     )
     priors = PriorsServicer(store=priors_store, newest=feeds.priors)

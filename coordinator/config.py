@@ -62,6 +62,7 @@ class RoundSettings(Settings):
     validating_s: float = Field(default=60.0, gt=0)
     resume_grace_s: float = Field(default=15.0, ge=0)
     uploads_max: int = Field(default=64, ge=1)
+    downloads_max: int = Field(default=256, ge=1)
 
     def durations(self) -> Durations:
         """Return the longest stay in each state."""

@@ -21,9 +21,9 @@ from coordinator.rounds import chronicle, events, lifecycle
 from coordinator.rounds.inbox import BATCH_MAX, Batch, Told, batch_of
 from coordinator.rounds.round import Round, RoundName
 from coordinator.rounds.schedule import Schedule, Timetable
-from coordinator.rounds.share_rows import Body
 from coordinator.rounds.store import Request, RoundStore
 from coordinator.rounds.terms import Terms
+from coordinator.rounds.upload import Body
 from coordinator.rounds.work import Workshop
 from coordinator.validation.judgement import Judgement
 from federated_router.kit.clock import Clock

@@ -93,8 +93,7 @@ class Holding:
         """
         if round_.state not in _CHECKABLE:
             raise refusals.wrong_state(round_, needed=State.CHECKING)
-        parts = await self._store.sealed_shares(round_, member, round_.contributors)
-        body = b"".join(parts)
+        body = await self._store.sealed_shares(round_, member)
         made, signed = self._made_for(round_), self._contributors(round_)
         if made.shares_header is None:
             # Every holder gets as many shares of the same size.

@@ -12,7 +12,7 @@ from typing import Final
 
 from coordinator.rounds import events, lifecycle
 from coordinator.rounds.round import Round, RoundName
-from coordinator.rounds.share_rows import Body
+from coordinator.rounds.upload import Body
 
 BATCH_MAX: Final = 256
 """Events in one transaction, unless configured otherwise."""

@@ -20,11 +20,11 @@ from coordinator.rounds import admission, events, lifecycle, messages, refusals,
 from coordinator.rounds.conductor import Conductor
 from coordinator.rounds.holding import Holding
 from coordinator.rounds.round import Round, RoundName
-from coordinator.rounds.share_rows import Body
 from coordinator.rounds.showing import Showing
 from coordinator.rounds.state import State
 from coordinator.rounds.store import Request, RoundStore
 from coordinator.rounds.terms import Terms
+from coordinator.rounds.upload import Body
 from coordinator.summation import accumulator
 from coordinator.validation.store import ReportStore
 from federated_router.api.v1 import aggregation_pb2 as pb2
@@ -38,15 +38,20 @@ from federated_router.kit.names import is_id, resource_id
 from federated_router.kit.validation import check_required
 
 NEWEST_NAME: Final = "rounds/-"
+DOWNLOADS_MAX: Final = 256
 _MEMBERS = frozenset({Role.NODE, Role.ROUTER})
 _OPERATORS = frozenset({Role.OPERATOR})
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceLimits:
-    """`uploads_max` bounds how many bodies are in memory at the same time."""
+    """How many bodies, and how many holders' shares, are in memory at the same time.
+
+    A body that finds no place is refused, a holder waits for its turn.
+    """
 
     uploads_max: int
+    downloads_max: int = DOWNLOADS_MAX
 
 
 class AggregationServicer(aggregation_pb2_grpc.AggregationServiceServicer):
@@ -93,6 +98,8 @@ class AggregationServicer(aggregation_pb2_grpc.AggregationServiceServicer):
         self._limits = limits
         self._admit = admit
         self._uploads: set[MemberName] = set()
+        # Who waits is a call, so that the server's limit on calls bounds the queue.
+        self._downloads = asyncio.Semaphore(limits.downloads_max)
 
     async def CreateRound(
         self, request: pb2.CreateRoundRequest, _: grpc.aio.ServicerContext
@@ -203,10 +210,11 @@ class AggregationServicer(aggregation_pb2_grpc.AggregationServiceServicer):
     ) -> AsyncGenerator[pb2.DownloadSharesResponse, None]:
         """Stream the signed contributor set, then the shares sealed to the caller."""
         round_ = await self._round(request.round)
-        header, body = await self._holding.shares(round_, _on_roster(round_))
-        yield pb2.DownloadSharesResponse(header=header)
-        for chunk in upload.chunked(body):
-            yield pb2.DownloadSharesResponse(chunk=chunk)
+        async with self._downloads:
+            header, body = await self._holding.shares(round_, _on_roster(round_))
+            yield pb2.DownloadSharesResponse(header=header)
+            for chunk in upload.chunked(body):
+                yield pb2.DownloadSharesResponse(chunk=chunk)
 
     async def SubmitDealingCheck(
         self, request: pb2.SubmitDealingCheckRequest, _: grpc.aio.ServicerContext

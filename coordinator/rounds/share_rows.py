@@ -6,25 +6,17 @@ Refuses to know what is in them and when they are stored (`store`).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from coordinator import schema
 from coordinator.rounds.round import Round
+from coordinator.rounds.upload import Body
 from federated_router.crypto.transcript import MemberName
 
 ROW_BYTES: Final = 3_800
 """What fits a page of SQLite beside the keys; a larger share has a row of its own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Body:
-    """A contribution's bytes, stored with the transition that accepts them."""
-
-    member: MemberName
-    content: bytes = field(repr=False)
 
 
 def insert_body(connection: Connection, after: Round, body: Body) -> None:
@@ -54,23 +46,26 @@ def ciphertext(
     return found
 
 
-def shares_for(
-    connection: Connection,
-    round_: Round,
-    holder: MemberName,
-    dealers: Sequence[MemberName],
-) -> dict[MemberName, bytes]:
-    """Return what is sealed to `holder`, by dealer; without dealers that have none."""
-    table, size = schema.sealed_shares, round_.sealed_share_bytes
-    place = round_.roster.index(holder)
-    offset = place % _holders_per_row(round_)
-    part = func.substr(table.c.shares, offset * size + 1, size)
-    statement = select(table.c.member, part).where(
-        table.c.round == round_.name, table.c.first_place == place - offset
+def first_place(round_: Round, place: int) -> int:
+    """Return the first of the places with which `place` shares rows."""
+    return place - place % _holders_per_row(round_)
+
+
+def shares_from(
+    connection: Connection, round_: Round, place: int, dealers: Sequence[MemberName]
+) -> list[bytes | None]:
+    """Return each dealer's shares for `place` and those that share a row with it.
+
+    `place` is the first of them. None for a dealer of whom there are none.
+    """
+    table = schema.sealed_shares
+    statement = select(table.c.member, table.c.shares).where(
+        table.c.round == round_.name, table.c.first_place == place
     )
     found = {row[0]: bytes(row[1]) for row in connection.execute(statement)}
     missing = [dealer for dealer in dealers if dealer not in found]
-    return found | _shares_in_bodies(connection, round_, place, missing)
+    found |= _shares_in_bodies(connection, round_, place, missing)
+    return [found.get(dealer) for dealer in dealers]
 
 
 def forget_bodies(connection: Connection, round_: Round) -> None:

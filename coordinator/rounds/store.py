@@ -23,8 +23,9 @@ from coordinator import schema
 from coordinator.priors import store as priors_store
 from coordinator.rounds import rows, share_rows
 from coordinator.rounds.round import Round, RoundName
-from coordinator.rounds.share_rows import Body
+from coordinator.rounds.spool import Spool
 from coordinator.rounds.state import ENDED
+from coordinator.rounds.upload import Body
 from coordinator.validation import store as report_store
 from coordinator.validation.judgement import Judgement
 from federated_router.crypto.transcript import MemberName
@@ -68,6 +69,7 @@ class RoundStore:
     ) -> None:
         self._database = database
         self._conduct_rounds_max = conduct_rounds_max
+        self._spool = Spool()
 
     async def create(self, round_: Round, request: Request) -> Round:
         """Store a new round, or return the one that the same request made.
@@ -111,6 +113,8 @@ class RoundStore:
                 )
 
         await self._database.write("save round", work)
+        if stored.ended:
+            await self._spool.clear()
         return stored
 
     async def load(self, name: RoundName) -> Round:
@@ -157,17 +161,30 @@ class RoundStore:
             raise _no_contribution()
         return found
 
-    async def sealed_shares(
-        self, round_: Round, holder: MemberName, dealers: Sequence[MemberName]
-    ) -> list[bytes]:
-        """Return the shares that `dealers` sealed to `holder`, in their order."""
-        async with self._database.read("sealed shares") as connection:
-            found = await connection.run_sync(
-                share_rows.shares_for, round_, holder, dealers
-            )
-        if any(dealer not in found for dealer in dealers):
-            raise _no_contribution()
-        return [found[dealer] for dealer in dealers]
+    async def sealed_shares(self, round_: Round, holder: MemberName) -> bytes:
+        """Return the shares that the contributors sealed to `holder`, in their order.
+
+        From CHECKING on, when the contributors are fixed.
+        """
+
+        async def rows_from(place: int) -> list[bytes]:
+            async with self._database.read("sealed shares") as connection:
+                found = await connection.run_sync(
+                    share_rows.shares_from, round_, place, round_.contributors
+                )
+            dealt = [shares for shares in found if shares is not None]
+            if len(dealt) < len(found):
+                raise _no_contribution()
+            return dealt
+
+        place = round_.roster.index(holder)
+        return await self._spool.read(
+            round_.name,
+            place,
+            size=round_.sealed_share_bytes,
+            first_place=share_rows.first_place(round_, place),
+            rows=rows_from,
+        )
 
     async def _one(self, statement: Select[tuple[object, ...]]) -> Round | None:
         def work(connection: Connection) -> Round | None:

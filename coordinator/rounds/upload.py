@@ -6,11 +6,21 @@ Decides when bytes are refused. Refuses to know what they mean and who sent them
 import hashlib
 import hmac
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from typing import Final
 
+from federated_router.crypto.transcript import MemberName
 from federated_router.kit.errors import FieldInvalid
 
 CHUNK_BYTES_MAX: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A contribution's bytes, stored with the transition that accepts them."""
+
+    member: MemberName
+    content: bytes = field(repr=False)
 
 
 async def receive(

@@ -9,6 +9,7 @@ not sent is built anew under another secret, and what was stored is sent as it i
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -21,11 +22,26 @@ from federated_router.crypto.signing import MemberKeys
 from federated_router.crypto.transcript import MemberName
 from federated_router.federation.batch import Batch
 from federated_router.federation.holder import sealed_bytes
+from federated_router.federation.round_view import Contribution
 from federated_router.federation.statements import attempt_of
-from federated_router.federation.verification import Roster
+from federated_router.federation.verification import Promise, Roster
 from federated_router.kit.errors import FieldInvalid
 from federated_router.priors.catalogue import Catalogue, Encoding
 from federated_router.privacy.noise import NoiseSource, discrete_gaussian
+
+
+@dataclass(frozen=True, slots=True)
+class MadeContribution:
+    """A contribution that is not stored yet, and what is stored with it."""
+
+    contribution: Contribution = field(repr=False)
+    batch: Batch = field(repr=False)
+    promise: Promise
+
+    def is_of(self, round_name: str, roster: Roster) -> bool:
+        """Return whether it was made for this round and this roster."""
+        made = self.contribution
+        return made.round_name == round_name and made.roster_hash == roster.hash
 
 
 def body_bytes(roster: Roster, catalogue: Catalogue) -> int:

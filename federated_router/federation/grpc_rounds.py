@@ -4,6 +4,7 @@ Decides deadlines, sizes of chunks and when a silent stream is given up. Refuses
 know what a member does with the answers (`participant`).
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import Final
@@ -131,7 +132,10 @@ class GrpcRounds:
         )
         async with translated_errors():
             response = await self._stub.GetRoster(request, timeout=self._call_timeout_s)
-        return roster_from_message(response, round_name=round_name, known=known)
+        # A large roster takes as long as many calls; others wait for the loop.
+        return await asyncio.to_thread(
+            roster_from_message, response, round_name=round_name, known=known
+        )
 
     async def check(
         self, round_name: str, *, combinations: bytes, signature: bytes

@@ -6,14 +6,13 @@ a round is seen (`participant`) and how it is transported (`RoundsClient`).
 """
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 
 from federated_router.crypto import beacon, signing
 from federated_router.crypto.sealing import KeptExchanges
 from federated_router.crypto.transcript import MemberName
 from federated_router.federation import contribution as making
-from federated_router.federation.batch import Batch
 from federated_router.federation.credentials import Credentials
 from federated_router.federation.holding import Holding
 from federated_router.federation.odometer import Odometer
@@ -39,7 +38,6 @@ from federated_router.federation.vault import Vault
 from federated_router.federation.vault_rows import RoundRecord
 from federated_router.federation.verification import (
     Floor,
-    Promise,
     Roster,
     promised,
     verify_offer,
@@ -58,20 +56,6 @@ _log = get_logger(__name__)
 
 ROUNDS_UNFINISHED_MAX = 16
 """Rounds without an end that a member remembers, unless it is told another number."""
-
-
-@dataclass(frozen=True, slots=True)
-class MadeContribution:
-    """A contribution that is not stored yet, and what is stored with it."""
-
-    contribution: Contribution = field(repr=False)
-    batch: Batch = field(repr=False)
-    promise: Promise
-
-    def is_of(self, round_name: str, roster: Roster) -> bool:
-        """Return whether it was made for this round and this roster."""
-        made = self.contribution
-        return made.round_name == round_name and made.roster_hash == roster.hash
 
 
 class Member:
@@ -104,7 +88,7 @@ class Member:
         self._odometer = odometer
         self._rounds_unfinished_max = rounds_unfinished_max
         self._roster: Roster | None = None
-        self._made: MadeContribution | None = None
+        self._made: making.MadeContribution | None = None
         self._exchanges = KeptExchanges()
         self._cache = RosterCache()
         self._revoked = RevokedMembers(revocations)
@@ -215,7 +199,7 @@ class Member:
 
     async def _built(
         self, round_: Round, record: RoundRecord, roster: Roster
-    ) -> MadeContribution:
+    ) -> making.MadeContribution:
         """Charge, freeze and build; what is frozen thaws if that fails.
 
         The charge comes first, as a round that is refused costs least then; it is given
@@ -256,7 +240,9 @@ class Member:
             requests_left_out=encoding.left_out,
             requests_clipped=encoding.clipped,
         )
-        return MadeContribution(self._signed(roster, record, body), batch, promise)
+        return making.MadeContribution(
+            self._signed(roster, record, body), batch, promise
+        )
 
     async def _charge(self, round_: Round, sigma: float) -> None:
         """Count what the round may tell; raise BudgetExhausted beyond the limit."""
@@ -302,7 +288,8 @@ class Member:
         members = round_.roster or await self._client.roster(
             round_.name, known=self._cache.known
         )
-        self._cache.keep(entry.announcement for entry in members)
+        announcements = [entry.announcement for entry in members]
+        await asyncio.to_thread(self._cache.keep, announcements)
         verified = await asyncio.to_thread(
             verify_roster,
             replace(round_, roster=members),
@@ -312,7 +299,6 @@ class Member:
             now_s=self._clock.now_s(),
             cache=self._cache,
         )
-        announcements = [entry.announcement for entry in members]
         await asyncio.to_thread(self._revoked.refuse, round_.name, announcements)
         return verified
 

@@ -112,22 +112,21 @@ class Odometer:
         units = step_units(step, ZCDP)
         event = step_text(step)
 
-        def work(connection: Connection) -> None:
-            if self._known(connection, round_name):
-                return
-            self._refuse_beyond(connection, units)
-            connection.execute(
-                insert(_CHARGES).values(
-                    round_name=round_name,
-                    units=units,
-                    event=event,
-                    charge_time_s=self._clock.now_s(),
+        def work(connection: Connection) -> Reading:
+            if not self._known(connection, round_name):
+                self._refuse_beyond(connection, units)
+                connection.execute(
+                    insert(_CHARGES).values(
+                        round_name=round_name,
+                        units=units,
+                        event=event,
+                        charge_time_s=self._clock.now_s(),
+                    )
                 )
-            )
-            self._fold(connection)
+                self._fold(connection)
+            return self._reading(connection)
 
-        await self._database.write("charge_round", work)
-        await self.reading()
+        _tell(await self._database.write("charge_round", work))
 
     async def refund(self, round_name: str) -> None:
         """Give a charge back, because its contribution can never be opened.
@@ -135,33 +134,28 @@ class Odometer:
         For a batch that is restored; a round that was not charged changes nothing.
         """
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection) -> Reading:
             connection.execute(
                 delete(_CHARGES).where(_CHARGES.c.round_name == round_name)
             )
+            return self._reading(connection)
 
-        await self._database.write("refund_round", work)
-        await self.reading()
+        _tell(await self._database.write("refund_round", work))
 
     async def reading(self) -> Reading:
         """Return what was counted, and tell it to Prometheus."""
-
-        def work(connection: Connection) -> Reading:
-            return Reading(
-                window_units=self._window_units(connection),
-                lifetime_units=self._lifetime_units(connection),
-                rounds=self._rounds(connection),
-                limit_units=self._limit.units if self._limit else None,
-                renews_s=self._renews_s(),
-            )
-
-        found = await self._database.look("odometer", work)
-        metrics.tell_odometer(
-            window_units=found.window_units,
-            lifetime_units=found.lifetime_units,
-            limit_units=found.limit_units,
-        )
+        found = await self._database.look("odometer", self._reading)
+        _tell(found)
         return found
+
+    def _reading(self, connection: Connection) -> Reading:
+        return Reading(
+            window_units=self._window_units(connection),
+            lifetime_units=self._lifetime_units(connection),
+            rounds=self._rounds(connection),
+            limit_units=self._limit.units if self._limit else None,
+            renews_s=self._renews_s(),
+        )
 
     def _refuse_beyond(self, connection: Connection, units: int) -> None:
         """Refuse what passes the limit, or what the columns could not add up."""
@@ -244,3 +238,11 @@ class Odometer:
                 )
             )
             connection.execute(delete(_CHARGES).where(old))
+
+
+def _tell(reading: Reading) -> None:
+    metrics.tell_odometer(
+        window_units=reading.window_units,
+        lifetime_units=reading.lifetime_units,
+        limit_units=reading.limit_units,
+    )

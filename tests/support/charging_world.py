@@ -18,10 +18,10 @@ from coordinator.rounds import events
 from coordinator.rounds.conductor import Conductor
 from coordinator.rounds.round import Round, RoundName
 from coordinator.rounds.schedule import Schedule
-from coordinator.rounds.share_rows import Body
 from coordinator.rounds.state import State
 from coordinator.rounds.store import Request, RoundStore
 from coordinator.rounds.terms import Terms
+from coordinator.rounds.upload import Body
 from coordinator.rounds.work import Workshop
 from coordinator.validation.inspection import Inspector
 from federated_router.budget.accounts import Account, AccountName, AccountTerms

@@ -82,7 +82,7 @@ def revealed(index: int) -> events.Revealed:
 
 def body(index: int) -> bytes:
     """Return bytes that stand for a contribution, of the right size for four."""
-    return _bytes("body", index) * 1894
+    return _bytes("body", index) * 1895
 
 
 def contributed(index: int, *, content: bytes | None = None) -> events.Contributed:

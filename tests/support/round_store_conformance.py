@@ -4,15 +4,18 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import delete, text, update
 
+from coordinator import schema
 from coordinator.app import MIGRATIONS
 from coordinator.priors.store import PriorsStore
-from coordinator.rounds import events, lifecycle
+from coordinator.rounds import events, lifecycle, share_rows
 from coordinator.rounds.round import Round, RoundName
-from coordinator.rounds.share_rows import Body
 from coordinator.rounds.state import State
 from coordinator.rounds.store import Request, RoundStore
+from coordinator.rounds.upload import Body
+from federated_router.crypto.packed_shamir import Thresholds
+from federated_router.crypto.sealing import OVERHEAD_BYTES
 from federated_router.kit.database import Database
 from federated_router.kit.errors import (
     PriorsUnknown,
@@ -130,15 +133,69 @@ class RoundStoreConformance:
     async def test_bodies_are_read_in_parts(self, stores: OpenStores) -> None:
         """A holder gets its share of each survivor; nobody loads whole bodies."""
         held = await stores.play(*path_to(State.OPENING))
-        dealers = (script.member(3), script.member(1))
 
-        parts = await stores.rounds.sealed_shares(held, script.member(2), dealers)
+        shares = await stores.rounds.sealed_shares(held, script.member(2))
         ciphertext = await stores.rounds.ciphertext(held, script.member(4))
 
         start = held.ciphertext_bytes + held.sealed_share_bytes
         end = start + held.sealed_share_bytes
-        assert parts == [script.body(3)[start:end], script.body(1)[start:end]]
+        dealt = [script.body(index)[start:end] for index in (1, 2, 3, 4)]
+        assert shares == b"".join(dealt)
         assert ciphertext == script.body(4)[: held.ciphertext_bytes]
+
+    @pytest.mark.parametrize("shares_in_a_row", [1, 2, 3, 4])
+    async def test_each_holder_finds_its_own_shares_in_any_row(
+        self,
+        stores: OpenStores,
+        monkeypatch: pytest.MonkeyPatch,
+        shares_in_a_row: int,
+    ) -> None:
+        """How many holders share a row changes speed, not whose share it is."""
+        thresholds = Thresholds.for_roster(script.MEMBERS)
+        size = thresholds.share_bytes + OVERHEAD_BYTES
+        monkeypatch.setattr(share_rows, "ROW_BYTES", shares_in_a_row * size)
+        held = await stores.play(*path_to(State.CHECKING))
+
+        for place, holder in enumerate(held.roster):
+            found = await stores.rounds.sealed_shares(held, holder)
+            start = held.ciphertext_bytes + place * held.sealed_share_bytes
+            end = start + held.sealed_share_bytes
+            dealt = [script.body(index)[start:end] for index in (1, 2, 3, 4)]
+            assert found == b"".join(dealt)
+
+    async def test_shares_in_bodies_of_an_earlier_version_are_found(
+        self, stores: OpenStores
+    ) -> None:
+        """A round that ran while the coordinator was upgraded goes on."""
+        held = await stores.play(*path_to(State.CHECKING))
+        async with stores.database.transaction("as before") as connection:
+            await connection.execute(delete(schema.sealed_shares))
+            for index in (1, 2, 3, 4):
+                await connection.execute(
+                    update(schema.contributions)
+                    .where(schema.contributions.c.member == script.member(index))
+                    .values(body=script.body(index))
+                )
+
+        found = await stores.rounds.sealed_shares(held, script.member(2))
+
+        start = held.ciphertext_bytes + held.sealed_share_bytes
+        end = start + held.sealed_share_bytes
+        assert found == b"".join(script.body(i)[start:end] for i in (1, 2, 3, 4))
+
+    async def test_holder_gets_all_contributors_shares_or_none(
+        self, stores: OpenStores
+    ) -> None:
+        """A body of which one dealer is missing would open under wrong numbers."""
+        held = await stores.play(*path_to(State.CHECKING))
+        table = schema.sealed_shares
+        async with stores.database.transaction("lose") as connection:
+            await connection.execute(
+                delete(table).where(table.c.member == script.member(3))
+            )
+
+        with pytest.raises(StoreUnavailable):
+            await stores.rounds.sealed_shares(held, script.member(2))
 
     @pytest.mark.parametrize("state", [State.PUBLISHED, State.REJECTED, State.ABORTED])
     async def test_ended_round_keeps_no_body_no_check_and_no_answer(

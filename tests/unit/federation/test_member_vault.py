@@ -14,7 +14,12 @@ from federated_router.federation.round_view import Contribution
 from federated_router.federation.statements import sha256
 from federated_router.federation.statistics import Batch
 from federated_router.federation.vault import Vault
-from federated_router.federation.vault_rows import Answer, Check, RecordState
+from federated_router.federation.vault_rows import (
+    Answer,
+    Check,
+    Contributed,
+    RecordState,
+)
 from federated_router.federation.verification import Promise
 from federated_router.kit.clock import ManualClock
 from federated_router.kit.errors import (
@@ -272,6 +277,40 @@ async def test_unfinished_rounds_are_found_after_a_restart(vault: Vault) -> None
 
     assert [record.round_name for record in found] == ["rounds/1", "rounds/3"]
     assert {record.state for record in found} == {RecordState.JOINED}
+
+
+async def test_small_record_knows_that_and_to_what_this_member_contributed(
+    vault: Vault,
+) -> None:
+    """A step reads it each time; batch and body are read to be sent or taken back."""
+    joined = await vault.join(ROUND)
+    await vault.store_contribution(contribution(), batch=BATCH, promise=PROMISE)
+
+    small, whole = await vault.find_small(ROUND), await vault.find(ROUND)
+
+    assert joined.contributed is None
+    assert small is not None
+    assert whole is not None
+    assert small.contributed == Contributed(ROSTER, sha256(b"body"))
+    assert small.promise == PROMISE
+    assert (small.batch, small.contribution) == (None, None)
+    assert (whole.batch, whole.contribution) == (BATCH, contribution())
+    assert (whole.contributed, whole.nonce) == (small.contributed, small.nonce)
+    (unfinished,) = await vault.unfinished()
+    assert unfinished.contributed == small.contributed
+    assert (unfinished.batch, unfinished.contribution) == (None, None)
+    assert await vault.batches() == ((ROUND, BATCH),)
+
+
+async def test_batch_of_an_ended_round_is_not_taken_back(vault: Vault) -> None:
+    """Counts that may have been told once would be told twice."""
+    await vault.join(ROUND)
+    await vault.store_contribution(contribution(), batch=BATCH, promise=PROMISE)
+    await vault.end(ROUND)
+
+    assert await vault.batches() == ()
+    with pytest.raises(RoundStateWrong):
+        await vault.find_small(ROUND)
 
 
 async def test_keys_rotate_before_they_expire(vault: Vault, clock: ManualClock) -> None:

@@ -15,6 +15,7 @@ from federated_router.kit.errors import (
     FederationError,
     RosterMismatch,
     RoundStateWrong,
+    StoreUnavailable,
     Unavailable,
 )
 from tests.support.round_coordinator import CATALOGUE, NOISE, ROUND
@@ -58,11 +59,14 @@ class RecordedSteps:
         self.acted: list[RoundState] = []
         self.settled: list[str] = []
         self.failures: list[FederationError] = []
+        self.unrecovered: list[FederationError] = []
         self.recovered = 0
 
     async def recover(self) -> None:
-        """Note it."""
+        """Note it, and fail if a failure waits."""
         self.recovered += 1
+        if self.unrecovered:
+            raise self.unrecovered.pop(0)
 
     async def act(self, round_: Round) -> None:
         """Note it, and fail if a failure waits."""
@@ -111,6 +115,24 @@ async def test_sign_of_life_does_not_repeat_a_step(clock: ManualClock) -> None:
 
     assert steps.acted == [RoundState.JOINING, RoundState.REVEALING]
     assert steps.recovered == 1
+
+
+async def test_vault_that_does_not_answer_at_the_start_is_asked_again(
+    clock: ManualClock,
+) -> None:
+    """A busy disk must not end the daemon, nor may a round begin before recovery."""
+    rounds, steps = ScriptedRounds(), RecordedSteps()
+    steps.unrecovered = [StoreUnavailable("The vault is slow.") for _ in range(2)]
+
+    async with running(rounds, steps, clock):
+        await push(rounds, clock, JOINING)
+        assert (steps.recovered, steps.acted) == (1, [])
+        await clock.advance(BACKOFF.most_s)
+        assert (steps.recovered, steps.acted) == (2, [])
+        await clock.advance(BACKOFF.most_s)
+
+    assert steps.recovered == 3
+    assert steps.acted == [RoundState.JOINING]
 
 
 async def test_passing_failure_is_tried_again_after_a_pause(

@@ -83,7 +83,8 @@ async def test_vault_of_the_first_revision_keeps_every_word(
         key_lifetime_s=1000.0,
         clock=ManualClock(0.0),
     )
-    (record,) = await vault.unfinished()
+    (small,) = await vault.unfinished()
+    record = await vault.find(small.round_name)
     with pytest.raises(RoundStateWrong):
         await vault.join("rounds/o")
     with pytest.raises(RoundStateWrong):
@@ -92,6 +93,7 @@ async def test_vault_of_the_first_revision_keeps_every_word(
     await vault.store_check("rounds/old", check)
     answer = await vault.store_answer("rounds/old", Answer(b"sum", b"signature"))
 
+    assert record is not None
     assert record.contribution is not None
     assert record.contribution.body == b"body"
     assert record.batch == BATCH
