@@ -64,8 +64,8 @@ def may_be_open(round_: Round, witness: Witness) -> bool:
     return witness.answered(round_.name) >= round_.thresholds.reconstruct
 
 
-def estimated(round_: Round, witness: Witness) -> Vector | None:
-    """Return what a round publishes: the coordinator's estimate from the exact sums.
+def estimated(round_: Round, witness: Witness) -> tuple[Vector, int] | None:
+    """Return what a round publishes and for how many members, from the exact sums.
 
     Without cohorts it is the sum of all survivors, to the integer. Cohorts that hold a
     contribution of unknown content cannot be believed, and are left out. None where too
@@ -83,7 +83,9 @@ def estimated(round_: Round, witness: Witness) -> Vector | None:
         pooled=(),
         settings=JudgeSettings(),
     )
-    return np.array(judged.values, dtype=np.int64) if judged.values else None
+    if not judged.values:
+        return None
+    return np.array(judged.values, dtype=np.int64), judged.members
 
 
 def _cohort_slots(
@@ -115,9 +117,10 @@ def _sums_are_exact(evidence: Evidence) -> Iterator[str]:
         if expected is None:
             yield f"{round_.name} was published with a contribution of unknown content"
             continue
-        if not np.array_equal(sums_of(priors), expected):
+        sums, members = expected
+        if not np.array_equal(sums_of(priors), sums):
             yield f"{round_.name}: the published sum is not that of its contributions"
-        if priors.members != len(round_.survivors):
+        if priors.members != members:
             yield f"{round_.name}: published for another number of members"
 
 
