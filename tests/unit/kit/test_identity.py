@@ -2,6 +2,7 @@
 
 import asyncio
 import string
+from contextvars import Context
 
 import pytest
 from hypothesis import given
@@ -109,16 +110,22 @@ def test_no_id_makes_a_node_answer_for_a_router(node_id: str, domain: str) -> No
     assert all(name.endswith(f"node.{domain}") for name in node_names)
 
 
-async def test_identity_outside_a_call_is_refused() -> None:
-    """Code that forgets the interceptor must not find the last caller."""
+def test_identity_outside_a_call_is_refused() -> None:
+    """Code that forgets the interceptor must not find the last caller.
+
+    In a context of its own, for other tests speak as somebody in theirs.
+    """
 
     async def handle(peer: str) -> str:
         set_current_identity(Identity(Role.CLIENT, peer, "a.example"))
         await asyncio.sleep(0)
         return current_identity().id
 
-    seen = await asyncio.gather(handle("one"), handle("two"))
+    async def story() -> None:
+        seen = await asyncio.gather(handle("one"), handle("two"))
 
-    assert list(seen) == ["one", "two"]
-    with pytest.raises(NotIdentified):
-        current_identity()
+        assert list(seen) == ["one", "two"]
+        with pytest.raises(NotIdentified):
+            current_identity()
+
+    Context().run(asyncio.run, story())

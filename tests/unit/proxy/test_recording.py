@@ -1,11 +1,14 @@
 """What a router counts, of whom, and what it tells nodes about its users."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from federated_router.api.v1 import inference_pb2 as pb
 from federated_router.federation.batch import Batch
 from federated_router.federation.statistics import Statistics
 from federated_router.federation.user_clipping import METADATA_KEY, UserKey
+from federated_router.kit import identity
 from federated_router.kit.errors import (
     FederationError,
     FieldInvalid,
@@ -40,9 +43,11 @@ BOB = Identity(Role.CLIENT, "bob", "a.example")
 
 
 @pytest.fixture(autouse=True)
-def _caller() -> None:
-    """Let alice be the caller of every test."""
-    set_current_identity(ALICE)
+def _caller() -> Iterator[None]:
+    """Let alice be the caller of every test here, and of none elsewhere."""
+    token = identity._current.set(ALICE)
+    yield
+    identity._current.reset(token)
 
 
 @pytest.fixture
