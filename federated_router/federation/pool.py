@@ -44,10 +44,7 @@ class Pool:
 
     def copy(self) -> Mapping[Cell, Tally]:
         """Return tallies that later requests do not change."""
-        copies = {cell: self._fresh() for cell in self._tallies}
-        for cell, tally in self._tallies.items():
-            copies[cell].merge(tally)
-        return copies
+        return {cell: self._copied(tally) for cell, tally in self._tallies.items()}
 
     def add(
         self,
@@ -101,7 +98,8 @@ class Pool:
         if cell in self._tallies:
             self._tallies[cell].merge(tally)
         elif len(self._tallies) < self._cells_max:
-            self._tallies[cell] = tally
+            # Whoever took the batch may still read it: it must stay as it was told.
+            self._tallies[cell] = self._copied(tally)
         else:
             return self._forget(tally)
         return 0
@@ -109,6 +107,11 @@ class Pool:
     def _forget(self, tally: Tally) -> int:
         self._users.release(tally.users)
         return tally.requests
+
+    def _copied(self, tally: Tally) -> Tally:
+        copy = self._fresh()
+        copy.merge(tally)
+        return copy
 
     def _fresh(self) -> Tally:
         return Tally([0] * (len(self._empty.latency_bounds_ms) + 1))

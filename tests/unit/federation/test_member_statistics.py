@@ -120,6 +120,19 @@ def test_requests_counted_while_frozen_wait_for_the_next_round() -> None:
     assert statistics.begin_contribution("rounds/1") == frozen
 
 
+def test_a_batch_that_came_back_stays_as_it_was_told() -> None:
+    statistics = Statistics()
+    statistics.fail(CELLS[0], FailureCause.ENGINE)
+    batch = statistics.begin_contribution("rounds/1")
+    told = batch.to_bytes()
+
+    statistics.restore("rounds/1")
+    statistics.fail(CELLS[0], FailureCause.ENGINE)
+
+    assert batch.to_bytes() == told
+    assert statistics.balance().pending == 2
+
+
 def test_restored_counts_join_newer_ones_slot_by_slot() -> None:
     """Restoring adds; it does not overwrite what came meanwhile."""
     statistics = Statistics(latency_bounds_ms=(1.0, 2.0))
