@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 NODES ?= 3
+TEST_PROCESSES ?= 2
 STAMP := $(VENV)/.set-up
 PIP := PYTHONWARNINGS=ignore PIP_CONSTRAINT=constraints.txt $(BIN)/pip
 
@@ -24,8 +25,8 @@ $(STAMP): pyproject.toml constraints.txt
 demo: setup ## Bring a federation up, show the main job, take it down
 	$(BIN)/python -m federated_router.cli demo
 
-test: setup ## Run the default test suite
-	$(BIN)/python -m pytest
+test: setup ## Run the default test suite in TEST_PROCESSES processes
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
 
 ##@ A local federation
 up: setup ## Start router, NODES nodes and coordinator on loopback
