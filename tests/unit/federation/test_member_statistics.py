@@ -121,6 +121,7 @@ def test_requests_counted_while_frozen_wait_for_the_next_round() -> None:
 
 
 def test_a_batch_that_came_back_stays_as_it_was_told() -> None:
+    """Whoever still encodes it must not see requests that came later."""
     statistics = Statistics()
     statistics.fail(CELLS[0], FailureCause.ENGINE)
     batch = statistics.begin_contribution("rounds/1")
