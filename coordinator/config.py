@@ -6,7 +6,7 @@ from coordinator.charging.settings import LedgerSettings, RoundBudgetSettings
 from coordinator.members.settings import MembersSettings
 from coordinator.newest import WatchLimits
 from coordinator.priors.settings import CatalogueSettings
-from coordinator.robust.plan import plan
+from coordinator.robust.plan import CohortPlan, plan
 from coordinator.robust.settings import RobustSettings
 from coordinator.rounds.schedule import Schedule
 from coordinator.rounds.terms import Durations, Terms
@@ -40,6 +40,10 @@ class RoundSettings(Settings):
     members' noise adds to every count; it has no default because it is the promise.
     `colluders_max` is a third of the roster where it is absent. `cohorts` says what is
     assumed of members who poison, and `validation` what is published.
+
+    `uploads_max` contributions come in at the same time, and rosters and sealed shares
+    of `answer_bytes_max` go out, and news of rounds of a quarter of that; a member
+    waits `transfer_timeout_s` at most for its turn, and has as long to read its answer.
     """
 
     noise_scale: float = Field(gt=0)
@@ -61,8 +65,9 @@ class RoundSettings(Settings):
     opening_s: float = Field(default=120.0, gt=0)
     validating_s: float = Field(default=60.0, gt=0)
     resume_grace_s: float = Field(default=15.0, ge=0)
-    uploads_max: int = Field(default=64, ge=1)
-    downloads_max: int = Field(default=256, ge=1)
+    uploads_max: int = Field(default=32, ge=1)
+    answer_bytes_max: int = Field(default=4 * 1024 * 1024, ge=1)
+    transfer_timeout_s: float = Field(default=30.0, gt=0)
 
     def durations(self) -> Durations:
         """Return the longest stay in each state."""
@@ -104,16 +109,23 @@ class CoordinatorSettings(DaemonSettings):
     watch: WatchSettings = WatchSettings()
     members: MembersSettings = MembersSettings()
 
-    def terms(self) -> Terms:
-        """Return the terms of rounds that wait for their deadline to join.
+    def cohorts(self) -> CohortPlan:
+        """Return the cohorts of every roster that rounds may have.
 
         Raises FieldInvalid for cohorts that keep neither poisoners nor colluders out.
         """
-        cohorts = plan(
+        return plan(
             self.rounds.cohorts,
             members_min=self.rounds.members_min,
             members_max=self.rounds.members_max,
         )
+
+    def terms(self) -> Terms:
+        """Return the terms of rounds that wait for their deadline to join.
+
+        Raises FieldInvalid as `cohorts`.
+        """
+        cohorts = self.cohorts()
         return Terms(
             catalogue=self.catalogue.catalogue(),
             participation_min=self.rounds.participation_min,

@@ -6,6 +6,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from coordinator.charging.cohort_failures import NO_FAILURES, CohortFailures
 from federated_router.budget.accounts import AccountName, AccountTerms
 from federated_router.budget.settings import DELTA, BudgetSettings
 from federated_router.kit.config import DatabaseUrl, ResourceId, Settings
@@ -18,7 +19,8 @@ class RoundBudgetSettings(Settings):
     """The account that every round charges: `accounts/federation-ACCOUNT`.
 
     `epsilon` is the limit of one window and has no default because it is the promise;
-    with a renewal, losses add up over windows, up to `lifetime_epsilon`.
+    with a renewal, losses add up over windows, up to `lifetime_epsilon`. What random
+    cohorts may fail with is part of `delta`.
     """
 
     account: ResourceId = "rounds"
@@ -33,18 +35,35 @@ class RoundBudgetSettings(Settings):
         """The account's resource name."""
         return AccountName(f"accounts/federation-{self.account}")
 
-    def terms(self) -> AccountTerms:
-        """Return the account's terms; raise FieldInvalid for a budget that is none."""
+    def terms(self, failures: CohortFailures = NO_FAILURES) -> AccountTerms:
+        """Return the account's terms, its delta less what cohorts may fail with.
+
+        Raises:
+            FieldInvalid: a budget that is none, or whose delta failures use up.
+        """
+        granted = self._granted(self.delta)
+        failing = failures.delta_of(granted.limit_units, granted.lifetime_cap_units)
+        if not failing:
+            return granted
+        if failing >= self.delta:
+            raise FieldInvalid(
+                f"The rounds that this budget pays fail with {failing:.3g} together, "
+                f"and delta is {self.delta:g}; lower cohorts.failure_probability.",
+                field="failure_probability",
+            )
+        return self._granted(self.delta - failing)
+
+    def _granted(self, delta: Decimal) -> AccountTerms:
         lifetime = self.lifetime_epsilon
         return AccountTerms(
             name=self.name,
-            limit_units=budget_units(epsilon=self.epsilon, delta=self.delta),
-            delta=float(self.delta),
+            limit_units=budget_units(epsilon=self.epsilon, delta=delta),
+            delta=float(delta),
             renewal=self.renewal,
             zone=self.zone,
             lifetime_cap_units=None
             if lifetime is None
-            else budget_units(epsilon=lifetime, delta=self.delta),
+            else budget_units(epsilon=lifetime, delta=delta),
         )
 
     @model_validator(mode="after")

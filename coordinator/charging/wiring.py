@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
+from coordinator.charging.cohort_failures import NO_FAILURES, CohortFailures
 from coordinator.charging.holds import OWNER, Find, LedgerCharges
 from coordinator.charging.settings import LedgerSettings, RoundBudgetSettings
 from federated_router.api.v1 import audit_pb2, budget_pb2, inference_pb2
@@ -42,6 +43,8 @@ class ChargingLimb:
 
     budget: BudgetLimb
     account: RoundBudgetSettings
+    terms: AccountTerms
+    failures: CohortFailures
     lease_margin_s: float
 
     def charges(self, find: Find) -> LedgerCharges:
@@ -88,7 +91,8 @@ class ChargingLimb:
     async def opened(self) -> AsyncIterator[None]:
         """Grant the account before the first round; close the ledger last."""
         async with self.budget.opened():
-            await grant(self.budget.ledger, self.account.terms())
+            kept = await grant(self.budget.ledger, self.terms)
+            self.failures.refuse_without_room(kept, delta=self.account.delta)
             yield
 
 
@@ -97,14 +101,20 @@ async def charging_limb(
     account: RoundBudgetSettings,
     *,
     clock: Clock,
+    failures: CohortFailures = NO_FAILURES,
 ) -> ChargingLimb:
-    """Open the audit key and the ledger; errors as `budget_limb`."""
+    """Open the audit key and the ledger; errors as `budget_limb`.
+
+    Raises:
+        FieldInvalid: the budget's delta bears no failures of cohorts.
+    """
+    terms = account.terms(failures)
     budget = await budget_limb(ledger.budget(), owner=OWNER, clock=clock)
-    return ChargingLimb(budget, account, ledger.lease_margin_s)
+    return ChargingLimb(budget, account, terms, failures, ledger.lease_margin_s)
 
 
-async def grant(ledger: LedgerStore, terms: AccountTerms) -> None:
-    """Open the account that rounds charge; one that is there keeps its own terms."""
+async def grant(ledger: LedgerStore, terms: AccountTerms) -> AccountTerms:
+    """Open the account that rounds charge; return the terms of one that is there."""
     try:
         await ledger.create_account(terms)
     except AccountExists:
@@ -116,6 +126,8 @@ async def grant(ledger: LedgerStore, terms: AccountTerms) -> None:
             ledger_units=kept.limit_units,
             renewal=kept.renewal.value,
         )
+        return kept
+    return terms
 
 
 def _no_policy(name: str, _: inference_pb2.Selection) -> PrivatePolicy:

@@ -9,7 +9,8 @@ import hmac
 from dataclasses import dataclass
 
 from coordinator.rounds import events, refusals
-from coordinator.rounds.round import Contribution, JoinedMember, Round
+from coordinator.rounds.participants import Contribution, JoinedMember
+from coordinator.rounds.round import Round
 from federated_router.crypto import beacon, dealing_check, signing
 from federated_router.crypto.binding import verify_binding
 from federated_router.crypto.packed_shamir import answer_from_bytes

@@ -101,18 +101,29 @@ def end_judgement(
 
 
 def end_opening(round_: Round, now_s: float) -> Round:
-    """Abort at the deadline, unless an attempt with all the answers is under way."""
-    if opening_due(round_):
+    """Let the answers that are there decide at the deadline; too few abort."""
+    if round_.opening_over:
         return round_
-    return abort(round_, refusals.not_opened(round_, "The deadline came."), now_s)
+    if not _answered_enough(round_):
+        return abort(round_, refusals.not_opened(round_, "The deadline came."), now_s)
+    return replace(round_, opening_over=True)
 
 
 def opening_due(round_: Round) -> bool:
-    """Return whether there are answers that no attempt has had yet, and enough."""
-    if round_.state is not State.OPENING:
+    """Return whether enough answers are there, some of which no attempt has had yet.
+
+    At the deadline one attempt more is due with the same ones, and decides.
+    """
+    if round_.state is not State.OPENING or not _answered_enough(round_):
         return False
-    enough = len(round_.believed_answers) >= round_.thresholds.reconstruct
-    return enough and len(round_.answers) > round_.attempted_answers
+    return round_.opening_over or len(round_.answers) > round_.attempted_answers
+
+
+def opening_decides(round_: Round) -> bool:
+    """Return whether no further answer can come that would tell more."""
+    if round_.state is not State.OPENING or round_.opening_over:
+        return True
+    return may_answer(round_) <= round_.answers.keys()
 
 
 def may_answer(round_: Round) -> frozenset[MemberName]:
@@ -120,6 +131,10 @@ def may_answer(round_: Round) -> frozenset[MemberName]:
     return frozenset(
         name for name in round_.checks if not round_.members[name].expelled
     )
+
+
+def _answered_enough(round_: Round) -> bool:
+    return len(round_.believed_answers) >= round_.thresholds.reconstruct
 
 
 def _in_cohorts_of_enough(

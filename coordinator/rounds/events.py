@@ -7,7 +7,7 @@ arrives here too, so that one function moves a round.
 
 from dataclasses import dataclass, field
 
-from coordinator.rounds.round import Contribution, JoinedMember
+from coordinator.rounds.participants import Contribution, JoinedMember
 from federated_router.crypto.transcript import MemberName
 
 
@@ -97,10 +97,14 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class OpeningFailed:
-    """So many answers did not give a secret that opens the sum."""
+    """So many answers did not give a secret that opens the sum.
+
+    `decided` where no further ones could come when they were tried.
+    """
 
     answers: int
     cause: str
+    decided: bool = False
 
 
 @dataclass(frozen=True, slots=True)

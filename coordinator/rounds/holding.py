@@ -1,18 +1,17 @@
-"""What a round's holders are given: the roster, their sealed shares, the signed sets.
+"""What a round's holders are given: their sealed shares and the signed sets.
 
 Decides from which state on each is given, and that what never changes in a round is
 made and signed once. Refuses to know who calls: the servicer says for whom.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 from coordinator.rounds import messages, refusals
 from coordinator.rounds.round import Round
 from coordinator.rounds.state import State
 from coordinator.rounds.store import RoundStore
 from federated_router.api.v1 import aggregation_pb2 as pb2
-from federated_router.crypto.packed_shamir import ROSTER_SIZE_MAX
 from federated_router.crypto.transcript import MemberName
 from federated_router.federation.credentials import Credentials
 from federated_router.federation.survivor_signature import (
@@ -20,10 +19,12 @@ from federated_router.federation.survivor_signature import (
     sign_contributors,
     sign_survivors,
 )
-from federated_router.kit.errors import LimitReached
 
 _CHECKABLE = frozenset({State.CHECKING, State.SUMMING, State.OPENING, State.VALIDATING})
 _OPENABLE = frozenset({State.OPENING, State.VALIDATING})
+
+_CONTRIBUTOR_BYTES: Final = 112
+"""A digest, a signature and a number, as a message holds them."""
 
 
 @dataclass(slots=True)
@@ -31,11 +32,8 @@ class _Made:
     """What was made for one round; each part when it is first asked for."""
 
     round_name: str
-    roster: pb2.GetRosterResponse | None = None
-    roster_without_keys: pb2.GetRosterResponse | None = None
-    key_digests: frozenset[bytes] = frozenset()
     contributors: ContributorSet | None = None
-    shares_header: pb2.SharesHeader | None = None
+    shares_headers: dict[int, pb2.SharesHeader] = field(default_factory=dict)
     survivors: pb2.GetSurvivorSetResponse | None = None
 
 
@@ -47,41 +45,11 @@ class Holding:
         self._credentials = credentials
         self._made = _Made("")
 
-    def roster(
-        self, round_: Round, known_keys: Collection[bytes]
-    ) -> pb2.GetRosterResponse:
-        """Return the final roster, without the keys of which a digest is known.
-
-        The caller must not change it: most members get the same one.
-
-        Raises:
-            RoundStateWrong: it is not final yet.
-            LimitReached: more digests than a roster has entries.
-        """
-        if len(known_keys) > ROSTER_SIZE_MAX:
-            raise LimitReached(
-                f"Name the {ROSTER_SIZE_MAX} keys that you used last at most."
-            )
-        if not round_.roster:
-            raise refusals.wrong_state(round_, needed=State.COLLECTING)
-        made = self._made_for(round_)
-        if made.roster is None or made.roster_without_keys is None:
-            made.roster, made.roster_without_keys = messages.rosters(round_)
-            made.key_digests = frozenset(
-                entry.keys_sha256 for entry in made.roster.members
-            )
-        unknown = made.key_digests.difference(known_keys)
-        if not unknown:
-            return made.roster_without_keys
-        if len(unknown) == len(made.key_digests):
-            return made.roster
-        pairs = zip(made.roster.members, made.roster_without_keys.members, strict=True)
-        return pb2.GetRosterResponse(
-            members=[
-                whole if whole.keys_sha256 in unknown else short
-                for whole, short in pairs
-            ]
-        )
+    def shares_bytes(self, round_: Round) -> int:
+        """Return what `shares` takes before it is made; raise as it does."""
+        _require_checkable(round_)
+        each = round_.layout.sealed_bytes(round_.holders) + _CONTRIBUTOR_BYTES
+        return len(round_.contributors) * each
 
     async def shares(
         self, round_: Round, member: MemberName
@@ -91,14 +59,16 @@ class Holding:
         Raises:
             RoundStateWrong: the set is not fixed yet, or the round has ended.
         """
-        if round_.state not in _CHECKABLE:
-            raise refusals.wrong_state(round_, needed=State.CHECKING)
+        _require_checkable(round_)
         body = await self._store.sealed_shares(round_, member)
         made, signed = self._made_for(round_), self._contributors(round_)
-        if made.shares_header is None:
-            # Every holder gets as many shares of the same size.
-            made.shares_header = messages.shares_header(signed, size_bytes=len(body))
-        return made.shares_header, body
+        size_bytes = len(body)
+        if size_bytes not in made.shares_headers:
+            # Two sizes: holders are sent seeds, or whole shares.
+            made.shares_headers[size_bytes] = messages.shares_header(
+                signed, size_bytes=size_bytes
+            )
+        return made.shares_headers[size_bytes], body
 
     def survivors(self, round_: Round) -> pb2.GetSurvivorSetResponse:
         """Return the signed survivor set.
@@ -148,3 +118,8 @@ class Holding:
         if self._made.round_name != round_.name:
             self._made = _Made(round_.name)
         return self._made
+
+
+def _require_checkable(round_: Round) -> None:
+    if round_.state not in _CHECKABLE:
+        raise refusals.wrong_state(round_, needed=State.CHECKING)

@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Final
 
 from coordinator.rounds import events, lifecycle
+from coordinator.rounds.contents import Contents
 from coordinator.rounds.round import Round, RoundName
 from coordinator.rounds.upload import Body
 
@@ -60,9 +61,17 @@ class Batch:
     taken: tuple[Told, ...] = ()
 
     @property
-    def bodies(self) -> tuple[Body, ...]:
-        """The bodies that came with what was taken."""
-        return tuple(told.body for told in self.taken if told.body is not None)
+    def contents(self) -> Contents:
+        """What came with what was taken, and is stored with it."""
+        said = [told.event for told in self.taken]
+        return Contents(
+            bodies=[told.body for told in self.taken if told.body is not None],
+            checks={
+                event.member: event.combinations
+                for event in said
+                if isinstance(event, events.Checked)
+            },
+        )
 
     def without_last(self) -> "Batch":
         """Return the batch without the event that changed it last."""

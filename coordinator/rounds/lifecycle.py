@@ -112,10 +112,20 @@ def _time_passed(round_: Round, now_s: float) -> Round:
 
 
 def _resumed(round_: Round, now_s: float) -> Round:
-    grace_s = round_.terms.durations.resume_grace_s
-    if round_.ended or round_.deadline_s >= now_s + grace_s:
+    """Give a restarted coordinator's round its grace, and no more than a whole stay.
+
+    What is stored is an instant of the wall clock, which may have been set meanwhile: a
+    deadline that lies further ahead than the state lasts was stored under another time.
+    """
+    if round_.ended:
         return round_
-    return replace(round_, deadline_s=now_s + grace_s)
+    durations = round_.terms.durations
+    least_s = now_s + durations.resume_grace_s
+    most_s = max(least_s, now_s + durations.of(round_.state))
+    deadline_s = min(max(round_.deadline_s, least_s), most_s)
+    if deadline_s == round_.deadline_s:
+        return round_
+    return replace(round_, deadline_s=deadline_s)
 
 
 def _abort_requested(
@@ -163,9 +173,6 @@ def _judged(round_: Round, event: events.Judged, now_s: float) -> Round:
 
 def _opening_failed(round_: Round, event: events.OpeningFailed, now_s: float) -> Round:
     tried = replace(round_, attempted_answers=event.answers)
-    if event.answers < len(round_.answers):
+    if not event.decided:
         return tried
-    if endings.may_answer(round_) <= round_.answers.keys():
-        cause = refusals.not_opened(tried, event.cause)
-        return endings.abort(tried, cause, now_s)
-    return endings.end_opening(tried, now_s) if now_s >= round_.deadline_s else tried
+    return endings.abort(tried, refusals.not_opened(tried, event.cause), now_s)

@@ -4,18 +4,24 @@ Decides what of a round anybody may see: never a nonce before all are revealed, 
 body or an answer.
 """
 
+import hashlib
+
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from coordinator.priors.messages import catalogue_message
 from coordinator.rounds.admission import ContributionClaim
-from coordinator.rounds.round import JoinedMember, Round
+from coordinator.rounds.participants import JoinedMember
+from coordinator.rounds.round import Round
 from coordinator.rounds.state import State
+from coordinator.rounds.store import Request
 from federated_router.api.v1 import aggregation_pb2
 from federated_router.crypto.binding import KeyBinding
 from federated_router.crypto.signing import PublicKeys
 from federated_router.crypto.transcript import MemberName
 from federated_router.federation.statements import keys_sha256
 from federated_router.federation.survivor_signature import ContributorSet
+from federated_router.kit.errors import FieldInvalid
+from federated_router.kit.names import is_id
 
 
 def is_full(view: int) -> bool:
@@ -26,7 +32,7 @@ def is_full(view: int) -> bool:
 def round_message(round_: Round, *, full: bool = False) -> aggregation_pb2.Round:
     """Return what members and operators see of a round.
 
-    Only a full one grows with the roster, but for the survivors' names.
+    Only a full one grows with the roster, and an ended one by the survivors' names.
     """
     noise = round_.noise
     return aggregation_pb2.Round(
@@ -54,7 +60,7 @@ def round_message(round_: Round, *, full: bool = False) -> aggregation_pb2.Round
             for entry in round_.history
         ],
         end_cause=round_.end_cause,
-        survivors=round_.survivors,
+        survivors=round_.survivors if full or round_.ended else (),
         liars=round_.liars,
         priors_revision=round_.priors_revision,
         reservation=round_.reservation,
@@ -66,6 +72,14 @@ def round_message(round_: Round, *, full: bool = False) -> aggregation_pb2.Round
         checked_count=_reached(round_, "check_s"),
         answered_count=_reached(round_, "answer_s"),
     )
+
+
+def asked(request: aggregation_pb2.CreateRoundRequest) -> Request:
+    """Return who opens a round, and a digest of what; FieldInvalid for a bad id."""
+    if not is_id(request.request_id):
+        raise FieldInvalid("Choose 1 to 63 safe characters.", field="request_id")
+    content = request.SerializeToString(deterministic=True)
+    return Request(request.request_id, hashlib.sha256(content).digest())
 
 
 def joined_member(

@@ -8,23 +8,20 @@ noise). Refuses to know how a round moves (`lifecycle`), where it is kept
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, NewType
 
+from coordinator.rounds import drawn_cohorts
+from coordinator.rounds.participants import Contribution, JoinedMember
 from coordinator.rounds.state import ENDED, State
 from coordinator.rounds.terms import (
     Terms,
     contributors_min,
     noise_terms,
 )
-from federated_router.crypto import cohorts as drawing
-from federated_router.crypto.beacon import RosterEntry
-from federated_router.crypto.binding import KeyBinding
-from federated_router.crypto.body import CIPHERTEXT_BYTES
+from federated_router.crypto.body_layout import BodyLayout
 from federated_router.crypto.ckks import ciphertexts_for
 from federated_router.crypto.packed_shamir import Thresholds
-from federated_router.crypto.sealing import OVERHEAD_BYTES
 from federated_router.crypto.transcript import (
     NO_ROSTER,
     MemberName,
@@ -42,58 +39,6 @@ ATTEMPT: Final = 0
 """A round is tried once; what fails is followed by another round."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """When a member came how far, in seconds since the epoch; None where it did not."""
-
-    join_s: float | None = None
-    reveal_s: float | None = None
-    contribute_s: float | None = None
-    check_s: float | None = None
-    answer_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class JoinedMember:
-    """A member's keys, its commitment, its nonce once revealed, and how far it came.
-
-    `expelled` where its membership was revoked since: nothing more is taken of it.
-    """
-
-    binding: KeyBinding
-    certificate_der: bytes = field(repr=False)
-    commitment: bytes
-    nonce: bytes | None = None
-    progress: Progress = Progress()
-    expelled: bool = False
-
-    def joins_like(self, other: "JoinedMember") -> bool:
-        """Return whether both joined with the same keys and commitment.
-
-        Bindings are signed with ECDSA, so that their signatures differ each time.
-        """
-        return (
-            self.binding.member == other.binding.member
-            and self.binding.keys == other.binding.keys
-            and self.binding.not_after_s == other.binding.not_after_s
-            and self.commitment == other.commitment
-        )
-
-    @property
-    def entry(self) -> RosterEntry:
-        """Return the member as the roster hash knows it."""
-        return RosterEntry(self.binding.member, self.binding.keys, self.commitment)
-
-
-@dataclass(frozen=True, slots=True)
-class Contribution:
-    """A body that was accepted: its digest, its sender's signature, its size."""
-
-    sha256: bytes
-    signature: bytes
-    size_bytes: int
-
-
 @dataclass(frozen=True, slots=True)
 class StateEntry:
     """When a state was entered, in seconds since the epoch."""
@@ -108,13 +53,15 @@ class Round:
 
     `roster`, `contributors` and `survivors` are sorted by name; holders are numbered
     1.. in roster order. Roster, its hash and the beacon are empty before COLLECTING,
-    `contributors` before CHECKING and `survivors` before SUMMING. `liars` and
+    `contributors` before CHECKING and `survivors` before SUMMING. Of contributions and
+    `checks` the digests are kept (`contents`), of `answers` all. `liars` and
     `disputed` are holders, `inconsistent` dealers (`events.Judged`). `checking_over`
-    says that checking goes to judgement without the checks that are missing.
-    `attempted_answers` is how many answers the last failed opening had. Neither is
-    stored, as a restarted coordinator waits and tries again. `reservation` names what
-    the federation's account holds or paid for the round, and is empty before COLLECTING
-    and where no account is charged. `version` counts transitions.
+    says that checking goes to judgement without the checks that are missing, and
+    `opening_over` that the answers which are there decide whether a sum opens.
+    `attempted_answers` is how many answers the last failed opening had. None of these
+    is stored, as a restarted coordinator waits and tries again. `reservation` names
+    what the federation's account holds or paid for the round, and is empty before
+    COLLECTING and where no account is charged. `version` counts transitions.
     """
 
     name: RoundName
@@ -142,6 +89,7 @@ class Round:
     answers: Mapping[MemberName, bytes] = field(
         default_factory=lambda: MappingProxyType({}), repr=False
     )
+    opening_over: bool = False
     attempted_answers: int = 0
     liars: tuple[MemberName, ...] = ()
     end_cause: str = ""
@@ -204,8 +152,10 @@ class Round:
 
     @property
     def cohorts(self) -> tuple[tuple[int, ...], ...]:
-        """Return the holders' numbers by cohort; from COLLECTING on."""
-        return _cohorts(
+        """Return the holders' numbers by cohort; none before COLLECTING."""
+        if not self.roster:
+            return ()
+        return drawn_cohorts.drawn(
             self.attempt,
             self.roster_hash,
             self.beacon,
@@ -248,19 +198,19 @@ class Round:
         return ciphertexts_for(self.terms.catalogue.vector_length)
 
     @property
-    def ciphertext_bytes(self) -> int:
-        """Return the size of a contribution's first part."""
-        return self.ciphertexts * CIPHERTEXT_BYTES
+    def layout(self) -> BodyLayout:
+        """Return where the parts of a contribution lie."""
+        return BodyLayout(self.ciphertexts, self.thresholds)
 
     @property
-    def sealed_share_bytes(self) -> int:
-        """Return the size of one sealed share."""
-        return self.thresholds.share_bytes + OVERHEAD_BYTES
+    def ciphertext_bytes(self) -> int:
+        """Return the size of a contribution's first part."""
+        return self.layout.ciphertext_bytes
 
     @property
     def contribution_bytes(self) -> int:
         """Return the size of a body: ciphertexts, then a share for each holder."""
-        return self.ciphertext_bytes + self.holders * self.sealed_share_bytes
+        return self.layout.size_bytes
 
     @property
     def contributor_set(self) -> tuple[Contributor, ...]:
@@ -292,15 +242,3 @@ class Round:
     def ended_s(self) -> float:
         """Return when the newest state was entered, the end of a round that ended."""
         return self.history[-1].enter_s
-
-
-@lru_cache(maxsize=8)
-def _cohorts(
-    attempt: RoundAttempt,
-    roster_hash: RosterHash,
-    beacon: bytes,
-    holders: int,
-    size: int,
-) -> tuple[tuple[int, ...], ...]:
-    """Draw once what every look at a round asks for."""
-    return drawing.assign(attempt, roster_hash, beacon, holders=holders, size=size)

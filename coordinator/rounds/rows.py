@@ -14,14 +14,9 @@ from sqlalchemy import Connection, Row, Select, Table, select
 
 from coordinator import schema
 from coordinator.priors.store import catalogue_from_json
-from coordinator.rounds.round import (
-    Contribution,
-    JoinedMember,
-    Progress,
-    Round,
-    RoundName,
-    StateEntry,
-)
+from coordinator.rounds import check_rows
+from coordinator.rounds.participants import Contribution, JoinedMember, Progress
+from coordinator.rounds.round import Round, RoundName, StateEntry
 from coordinator.rounds.state import State
 from coordinator.rounds.terms import Durations, Terms
 from federated_router.crypto.binding import KeyBinding
@@ -153,12 +148,7 @@ def read_round(connection: Connection, row: AnyRow) -> Round:
         beacon=row.beacon,
         contributions=contributions,
         contributors=tuple(contributions) if checked else (),
-        checks=MappingProxyType(
-            {
-                MemberName(check.member): check.combinations
-                for check in _all(connection, schema.checks, row.name)
-            }
-        ),
+        checks=check_rows.digests(connection, RoundName(row.name)),
         inconsistent=_marked(members, "inconsistent"),
         disputed=_marked(members, "disputed"),
         survivors=_placed(members, "survivor_place"),

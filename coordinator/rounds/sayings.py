@@ -11,7 +11,9 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from coordinator.rounds import endings, events, refusals
-from coordinator.rounds.round import JoinedMember, Progress, Round
+from coordinator.rounds.contents import check_digest
+from coordinator.rounds.participants import JoinedMember, Progress
+from coordinator.rounds.round import Round
 from coordinator.rounds.state import State
 from federated_router.crypto.transcript import MemberName
 from federated_router.kit.errors import LimitReached
@@ -98,13 +100,13 @@ def _contributed(round_: Round, event: events.Contributed, now_s: float) -> Roun
 
 
 def _checked(round_: Round, event: events.Checked, now_s: float) -> Round:
-    known = round_.checks.get(event.member)
+    known, digest = round_.checks.get(event.member), check_digest(event.combinations)
     if known is not None and not round_.ended:
-        refusals.refuse_other(event.member, same=known == event.combinations)
+        refusals.refuse_other(event.member, same=known == digest)
         return round_
     refusals.require(round_, State.CHECKING, now_s)
     _refuse_stranger(round_, event.member)
-    checks = _with(round_.checks, event.member, event.combinations)
+    checks = _with(round_.checks, event.member, digest)
     after = replace(round_, checks=checks)
     return _timed(after, event.member, check_s=now_s)
 

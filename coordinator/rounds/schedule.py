@@ -3,15 +3,17 @@
 Decides instants only, from the newest round and how many were aborted in a row. Refuses
 to open rounds. The interval counts from the start of the newest round, whoever opened
 it, so that a round on demand stands in for the next one; after a time in which the
-coordinator was away one round opens at once, and none is made up for.
+coordinator was away one round opens at once, and none is made up for. A newest round
+that lies ahead of the clock was stored before that was set back: it counts as if it had
+started when the coordinator first looked.
 """
 
 import hashlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from coordinator.rounds.round import Round
+from coordinator.rounds.round import Round, RoundName, StateEntry
 from coordinator.rounds.state import State
 from coordinator.rounds.terms import Terms
 
@@ -61,6 +63,7 @@ class Timetable:
         self._aborted_in_a_row = 0
         self._refused_in_a_row = 0
         self._refused_until_s = 0.0
+        self._ahead: dict[RoundName, float] = {}
 
     @property
     def terms(self) -> Terms:
@@ -70,6 +73,7 @@ class Timetable:
     def ended(self, round_: Round) -> None:
         """Hear that a round has ended, whoever opened it."""
         self._refused_in_a_row = 0
+        self._refused_until_s = 0.0
         aborted = round_.state is State.ABORTED
         self._aborted_in_a_row = self._aborted_in_a_row + 1 if aborted else 0
 
@@ -83,8 +87,21 @@ class Timetable:
         """Return how long no round is due; `newest` has ended, if there is one."""
         if not self._schedule.interval_s:
             return math.inf
+        if newest is not None:
+            newest = self._not_ahead(newest, now_s)
         due_s = self._schedule.due_s(newest, aborted_in_a_row=self._aborted_in_a_row)
         return max(0.0, due_s - now_s, self._refused_until_s - now_s)
+
+    def _not_ahead(self, newest: Round, now_s: float) -> Round:
+        """Return the round as if it had started by now, if the clock was set back."""
+        ahead_s = self._ahead.get(newest.name, newest.started_s - now_s)
+        if ahead_s <= 0:
+            return newest
+        self._ahead = {newest.name: ahead_s}
+        history = tuple(
+            StateEntry(entry.state, entry.enter_s - ahead_s) for entry in newest.history
+        )
+        return replace(newest, history=history)
 
 
 def _fraction(name: str) -> float:

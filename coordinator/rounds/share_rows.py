@@ -6,6 +6,8 @@ Refuses to know what is in them and when they are stored (`store`).
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
+from itertools import groupby
 from typing import Final
 
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -13,6 +15,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from coordinator import schema
 from coordinator.rounds.round import Round
 from coordinator.rounds.upload import Body
+from federated_router.crypto.body_layout import BodyLayout
 from federated_router.crypto.transcript import MemberName
 
 ROW_BYTES: Final = 3_800
@@ -48,7 +51,7 @@ def ciphertext(
 
 def first_place(round_: Round, place: int) -> int:
     """Return the first of the places with which `place` shares rows."""
-    return place - place % _holders_per_row(round_)
+    return _first_place(round_.layout, place, ROW_BYTES)
 
 
 def shares_from(
@@ -63,8 +66,6 @@ def shares_from(
         table.c.round == round_.name, table.c.first_place == place
     )
     found = {row[0]: bytes(row[1]) for row in connection.execute(statement)}
-    missing = [dealer for dealer in dealers if dealer not in found]
-    found |= _shares_in_bodies(connection, round_, place, missing)
     return [found.get(dealer) for dealer in dealers]
 
 
@@ -84,35 +85,36 @@ def delete_body(connection: Connection, round_: Round, member: MemberName) -> No
         connection.execute(delete(table).where(gone))
 
 
-def _holders_per_row(round_: Round) -> int:
-    return max(1, ROW_BYTES // round_.sealed_share_bytes)
-
-
 def _share_rows(round_: Round, body: Body) -> list[dict[str, object]]:
-    step = _holders_per_row(round_)
-    start, size = round_.ciphertext_bytes, round_.sealed_share_bytes
+    layout, content = round_.layout, body.content
+    key = content[layout.key]
     return [
         {
             "round": round_.name,
-            "first_place": place,
+            "first_place": first,
             "member": body.member,
-            "shares": body.content[
-                start + place * size : start + (place + step) * size
-            ],
+            "shares": b"".join(key + content[box] for box in boxes),
         }
-        for place in range(0, round_.holders, step)
+        for first, boxes in _neighbours(layout, ROW_BYTES)
     ]
 
 
-def _shares_in_bodies(
-    connection: Connection, round_: Round, place: int, dealers: Sequence[MemberName]
-) -> dict[MemberName, bytes]:
-    """Return shares from bodies that an earlier version stored whole."""
-    if not dealers:
-        return {}
-    table, size = schema.contributions, round_.sealed_share_bytes
-    start = round_.ciphertext_bytes + place * size
-    statement = select(
-        table.c.member, func.substr(table.c.body, start + 1, size)
-    ).where(table.c.round == round_.name, table.c.member.in_(dealers))
-    return {row[0]: bytes(row[1]) for row in connection.execute(statement) if row[1]}
+@lru_cache(maxsize=4)
+def _neighbours(
+    layout: BodyLayout, row_bytes: int
+) -> tuple[tuple[int, tuple[slice, ...]], ...]:
+    """Return, for each row, its first place and where its holders' boxes lie."""
+    places = range(layout.thresholds.holders)
+    rows = groupby(places, lambda place: _first_place(layout, place, row_bytes))
+    return tuple(
+        (first, tuple(layout.box(place + 1) for place in together))
+        for first, together in rows
+    )
+
+
+def _first_place(layout: BodyLayout, place: int, row_bytes: int) -> int:
+    """Holders who are sent a seed share no row with the others: one size for a row."""
+    seeded = layout.thresholds.privacy
+    start = seeded if place >= seeded else 0
+    together = max(1, row_bytes // layout.sealed_bytes(place + 1))
+    return place - (place - start) % together

@@ -53,7 +53,7 @@ class Showing:
 
     def basic(self, round_: Round) -> pb2.Round:
         """Return what every member sees; the caller must not change it."""
-        return self._views.watched(round_, full=False).round
+        return self._views.watched(round_).round
 
     async def page(self, request: pb2.ListRoundsRequest) -> pb2.ListRoundsResponse:
         """Return rounds, newest first."""
@@ -77,12 +77,17 @@ class Showing:
     ) -> AsyncGenerator[pb2.WatchRoundResponse, None]:
         """Yield a round, or the newest one, as it changes.
 
-        Without `progress` only changes of state wake the watcher.
+        Without `progress` only changes of state wake the watcher. The full view of a
+        judged round comes with its report, which is stored with the round's end.
         """
         async with aclosing(self._newest.watch(progress=progress)) as values:
             async for newest in values:
                 shown = newest if name is None else await self._conductor.get(name)
-                yield self._views.watched(shown, full=full)
+                if full and shown is not None:
+                    message = await self._shown(shown, full=True)
+                    yield pb2.WatchRoundResponse(round=message)
+                else:
+                    yield self._views.watched(shown)
 
     async def _shown(self, round_: Round, *, full: bool) -> pb2.Round:
         message = messages.round_message(round_, full=full)

@@ -29,7 +29,7 @@ class Spool:
         self._lock = asyncio.Lock()
         self._name = ""
         self._file: BinaryIO | None = None
-        self._length = 0
+        self._dealers = 0
         self._written: set[int] = set()
 
     def __del__(self) -> None:
@@ -48,7 +48,8 @@ class Spool:
 
         Args:
             name: the round's.
-            size: the bytes of one share.
+            size: the bytes of one share; neighbours who share rows have the same, and
+                later places no smaller ones.
             first_place: of the neighbours with whom `place` shares rows.
             rows: reads the neighbours' rows, every dealer's, in one order for ever.
 
@@ -81,14 +82,15 @@ class Spool:
                 column = b"".join(row[offset : offset + size] for row in dealt)
                 holder = first_place + offset // size
                 _write(descriptor, column, holder * len(column))
-            self._length = len(dealt) * size
+            self._dealers = len(dealt)
             self._written.add(first_place)
-        return os.pread(descriptor, self._length, place * self._length)
+        length = self._dealers * size
+        return os.pread(descriptor, length, place * length)
 
     def _close(self) -> None:
         if self._file is not None:
             self._file.close()
-        self._file, self._name, self._length = None, "", 0
+        self._file, self._name, self._dealers = None, "", 0
         self._written.clear()
 
 

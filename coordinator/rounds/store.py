@@ -1,31 +1,23 @@
 """Where rounds are kept: every transition is one transaction.
 
-Decides how a transition becomes rows, that one coordinator at a time writes a round,
-and that bodies and answers go when it ends. Refuses to decide transitions
-(`lifecycle`) and to keep anything that is not encrypted, sealed or public.
+Decides what is written and read together, and that one round runs at a time. Refuses to
+decide transitions (`lifecycle`), which rows one becomes (`round_writes`), and to keep
+anything that is not encrypted, sealed or public.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from sqlalchemy import (
-    Connection,
-    Select,
-    bindparam,
-    delete,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Select, insert, select
 
 from coordinator import schema
 from coordinator.priors import store as priors_store
-from coordinator.rounds import rows, share_rows
+from coordinator.rounds import check_rows, round_writes, rows, share_rows
+from coordinator.rounds.contents import NOTHING, Contents
 from coordinator.rounds.round import Round, RoundName
 from coordinator.rounds.spool import Spool
 from coordinator.rounds.state import ENDED
-from coordinator.rounds.upload import Body
 from coordinator.validation import store as report_store
 from coordinator.validation.judgement import Judgement
 from federated_router.crypto.transcript import MemberName
@@ -87,13 +79,13 @@ class RoundStore:
         before: Round,
         after: Round,
         *,
-        bodies: Sequence[Body] = (),
+        contents: Contents = NOTHING,
         priors: Priors | None = None,
         judgement: Judgement | None = None,
     ) -> Round:
         """Store a transition with what belongs to it; return `after` as stored.
 
-        It may be several at once; `bodies` are those of contributions that are new.
+        It may be several at once; `contents` belongs to what is new.
 
         Raises:
             StoreUnavailable: another coordinator has moved this round meanwhile.
@@ -101,10 +93,7 @@ class RoundStore:
         stored = replace(after, version=before.version + 1)
 
         def work(connection: Connection) -> None:
-            _save(connection, before, stored)
-            if not stored.ended:
-                for body in bodies:
-                    share_rows.insert_body(connection, stored, body)
+            round_writes.save(connection, before, stored, contents)
             if priors is not None:
                 priors_store.insert(connection, priors)
             if judgement is not None:
@@ -158,8 +147,20 @@ class RoundStore:
         async with self._database.read("ciphertext") as connection:
             found = await connection.run_sync(share_rows.ciphertext, round_, member)
         if not found:
-            raise _no_contribution()
+            raise _not_there("contribution")
         return found
+
+    async def checks(self, round_: Round) -> AsyncIterator[Mapping[MemberName, bytes]]:
+        """Yield the holders' checks, a few at a time; StoreUnavailable for a gap."""
+        last, missing = None, len(round_.checks)
+        while missing > 0:
+            async with self._database.read("checks") as connection:
+                page = await connection.run_sync(check_rows.page, round_.name, last)
+            if not page:
+                raise _not_there("check")
+            yield page
+            *_, last = page
+            missing -= len(page)
 
     async def sealed_shares(self, round_: Round, holder: MemberName) -> bytes:
         """Return the shares that the contributors sealed to `holder`, in their order.
@@ -174,14 +175,14 @@ class RoundStore:
                 )
             dealt = [shares for shares in found if shares is not None]
             if len(dealt) < len(found):
-                raise _no_contribution()
+                raise _not_there("contribution")
             return dealt
 
         place = round_.roster.index(holder)
         return await self._spool.read(
             round_.name,
             place,
-            size=round_.sealed_share_bytes,
+            size=round_.layout.sealed_bytes(place + 1),
             first_place=share_rows.first_place(round_, place),
             rows=rows_from,
         )
@@ -195,8 +196,8 @@ class RoundStore:
             return await connection.run_sync(work)
 
 
-def _no_contribution() -> StoreUnavailable:
-    return StoreUnavailable("A contribution of this round is not in the store.")
+def _not_there(what: str) -> StoreUnavailable:
+    return StoreUnavailable(f"A {what} of this round is not in the store.")
 
 
 def _rounds() -> Select[tuple[object, ...]]:
@@ -240,68 +241,3 @@ def _of_request(connection: Connection, request: Request) -> Round | None:
             metadata={"request_id": request.request_id, "round": str(row.name)},
         )
     return rows.read_round(connection, row)
-
-
-def _save(connection: Connection, before: Round, after: Round) -> None:
-    """Write what differs, once it is certain that nobody else wrote since `before`."""
-    table = schema.rounds
-    moved = connection.execute(
-        update(table)
-        .where(table.c.name == after.name, table.c.version == before.version)
-        .values(rows.round_row(after))
-    )
-    if moved.rowcount != 1:
-        raise StoreUnavailable(
-            "Another coordinator moves this round; stop one of them.",
-            metadata={"round": after.name},
-        )
-    new = rows.history_rows(after)[len(before.history) :]
-    if new:
-        connection.execute(insert(schema.history), new)
-    _save_members(connection, before, after)
-    _save_sayings(connection, before, after)
-    if after.ended and not before.ended:
-        _forget(connection, after)
-
-
-def _save_members(connection: Connection, before: Round, after: Round) -> None:
-    table = schema.members
-    changed = rows.member_rows(after, since=before)
-    new = [row for name, row in changed.items() if name not in before.members]
-    if new:
-        connection.execute(insert(table), new)
-    moved = [
-        {"this_round": after.name, "this_member": name, **row}
-        for name, row in changed.items()
-        if name in before.members
-    ]
-    if moved:
-        this = (table.c.round == bindparam("this_round")) & (
-            table.c.member == bindparam("this_member")
-        )
-        connection.execute(update(table).where(this), moved)
-
-
-def _save_sayings(connection: Connection, before: Round, after: Round) -> None:
-    """Write checks and answers that are new, and delete contributions that went."""
-    checks = [
-        {"round": after.name, "member": name, "combinations": after.checks[name]}
-        for name in after.checks.keys() - before.checks.keys()
-    ]
-    if checks:
-        connection.execute(insert(schema.checks), checks)
-    answers = [
-        {"round": after.name, "member": name, "share_sum": after.answers[name]}
-        for name in after.answers.keys() - before.answers.keys()
-    ]
-    if answers:
-        connection.execute(insert(schema.answers), answers)
-    for name in before.contributions.keys() - after.contributions.keys():
-        share_rows.delete_body(connection, after, name)
-
-
-def _forget(connection: Connection, after: Round) -> None:
-    """Delete what could still be opened; digests and sizes stay."""
-    share_rows.forget_bodies(connection, after)
-    for said in (schema.checks, schema.answers):
-        connection.execute(delete(said).where(said.c.round == after.name))

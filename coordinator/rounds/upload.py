@@ -31,20 +31,24 @@ async def receive(
     Raises:
         FieldInvalid: a chunk that is empty or too large, another size or digest.
     """
-    body = bytearray()
+    # One chunk is most bodies: then the body is that chunk, and not a copy of it.
+    parts: list[bytes] = []
+    missing = size_bytes
     async for chunk in chunks:
         if not 0 < len(chunk) <= CHUNK_BYTES_MAX:
             raise FieldInvalid(
                 f"A chunk has 1 to {CHUNK_BYTES_MAX} bytes.", field="chunk"
             )
-        body += chunk
-        if len(body) > size_bytes:
+        parts.append(chunk)
+        missing -= len(chunk)
+        if missing < 0:
             raise _other_size(size_bytes)
-    if len(body) < size_bytes:
+    if missing:
         raise _other_size(size_bytes)
+    body = b"".join(parts)
     if not hmac.compare_digest(hashlib.sha256(body).digest(), sha256):
         raise FieldInvalid("The body has another SHA-256 digest.", field="sha256")
-    return bytes(body)
+    return body
 
 
 def chunked(body: bytes) -> list[bytes]:

@@ -15,14 +15,10 @@ class Views:
     def __init__(self) -> None:
         self._kept: tuple[Round, pb2.WatchRoundResponse] | None = None
 
-    def watched(self, round_: Round | None, *, full: bool) -> pb2.WatchRoundResponse:
-        """Return the message for one watcher, who must not change it."""
+    def watched(self, round_: Round | None) -> pb2.WatchRoundResponse:
+        """Return the basic message for one watcher, who must not change it."""
         if round_ is None:
             return pb2.WatchRoundResponse()
-        if full:
-            return pb2.WatchRoundResponse(
-                round=messages.round_message(round_, full=True)
-            )
         if self._kept is None or self._kept[0] is not round_:
             made = pb2.WatchRoundResponse(round=messages.round_message(round_))
             self._kept = (round_, made)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from coordinator import metrics
-from coordinator.rounds import events, judging
+from coordinator.rounds import endings, events, judging
 from coordinator.rounds.round import Round
 from coordinator.rounds.store import RoundStore
 from coordinator.summation import accumulator, opening
@@ -49,7 +49,10 @@ class Workshop:
     async def judge(self, round_: Round) -> events.Judged | events.AbortRequested:
         """Say who dealt or checked wrongly."""
         try:
-            return await asyncio.to_thread(judging.judge, round_)
+            judge = await asyncio.to_thread(judging.Judging, round_)
+            async for checks in self._store.checks(round_):
+                await asyncio.to_thread(judge.take, checks)
+            return await asyncio.to_thread(judge.judged)
         except (CiphertextMalformed, RosterTooSmall, ShareConflict) as error:
             return events.AbortRequested(error.message)
 
@@ -67,12 +70,23 @@ class Workshop:
         try:
             opened = await self._opened_sums(round_)
         except ShareConflict as error:
-            return events.OpeningFailed(len(round_.answers), error.message)
+            return events.OpeningFailed(
+                len(round_.answers),
+                error.message,
+                decided=endings.opening_decides(round_),
+            )
         return events.Opened(opened.liars)
 
-    async def validate(self, round_: Round) -> Judgement:
-        """Return what of the opened sums may be published, or why nothing may."""
-        opened = await self._opened_sums(round_)
+    async def validate(self, round_: Round) -> Judgement | events.AbortRequested:
+        """Return what of the opened sums may be published, or why nothing may.
+
+        A restarted coordinator opens them again, with answers that came since it opened
+        them first; that they contradict each other then ends the round.
+        """
+        try:
+            opened = await self._opened_sums(round_)
+        except ShareConflict as error:
+            return events.AbortRequested(error.message)
         closed = len(round_.open_cohorts) - len(opened.cohorts)
         if closed:
             metrics.ENCRYPTION_ERRORS.inc(closed)
@@ -81,7 +95,12 @@ class Workshop:
     async def _opened_sums(self, round_: Round) -> OpenedRound:
         if self._opened is None or self._opened[0] != round_.name:
             totals = await self._totals_of(round_)
-            opened = await asyncio.to_thread(opening.open_round, round_, totals)
+            opened = await asyncio.to_thread(
+                opening.open_round,
+                round_,
+                totals,
+                decisive=endings.opening_decides(round_),
+            )
             self._opened = (round_.name, opened)
         return self._opened[1]
 

@@ -20,6 +20,7 @@ from federated_router.crypto import (
     quantise,
     ring,
     sealing,
+    share_seeds,
     signing,
 )
 from federated_router.crypto.beacon import public_polynomials
@@ -27,7 +28,7 @@ from federated_router.crypto.body import CIPHERTEXT_BYTES
 from federated_router.crypto.body import to_bytes as body_to_bytes
 from federated_router.crypto.field import PRIME
 from federated_router.crypto.packed_shamir import Thresholds
-from federated_router.crypto.sealing import Envelope
+from federated_router.crypto.sealing import Envelope, Letter
 from federated_router.crypto.signing import MemberKeys
 from federated_router.crypto.transcript import MemberName
 from federated_router.federation.round_view import Contribution, Round
@@ -168,26 +169,31 @@ def _rebuilt(
         ),
     )
     thresholds = Thresholds.for_roster(len(round_.roster))
-    shares = packed_shamir.deal(encryption.secret.coefficients, thresholds)
-    contents = [packed_shamir.share_to_bytes(share) for share in shares]
+    seeds = share_seeds.draw(thresholds)
+    shares = packed_shamir.deal(
+        encryption.secret.coefficients,
+        thresholds,
+        blinding=share_seeds.blinding(seeds, thresholds),
+    )
+    contents: Sequence[bytes] = share_seeds.contents(shares, seeds)
     if inconsistent:
         contents = [
             altered(content) if number % 2 else content
             for number, content in enumerate(contents)
         ]
-    return encryption.body + b"".join(_sealed(round_, own, keys, contents))
+    return encryption.body + _sealed(round_, own, keys, contents)
 
 
 def _sealed(
     round_: Round, own: MemberName, keys: MemberKeys, contents: Sequence[bytes]
-) -> list[bytes]:
+) -> bytes:
     attempt = attempt_of(round_.name)
-    return [
-        sealing.seal(
+    letters = [
+        Letter(
             content,
-            sender=keys,
-            receiver=holder.announcement.binding.keys,
-            envelope=Envelope(attempt, round_.roster_hash, own, holder.member),
+            holder.announcement.binding.keys,
+            Envelope(attempt, round_.roster_hash, own, holder.member),
         )
         for holder, content in zip(round_.roster, contents, strict=True)
     ]
+    return sealing.seal(letters, sender=keys)

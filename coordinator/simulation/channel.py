@@ -7,13 +7,21 @@ Refuses to know services and messages: bytes go in, bytes come out.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Sequence,
+)
 from typing import Any, Final, Generic, TypeVar, cast
 
 import grpc
 
 from coordinator.simulation.link import Link
 from coordinator.simulation.server import MemoryServer
+from federated_router.federation.wire import BODY_WANTED
 from federated_router.kit.errors import DeadlineExceeded, Unavailable
 from federated_router.kit.identity import Identity
 
@@ -69,18 +77,21 @@ class MemoryChannel:
         request_serializer: Callable[[Any], bytes],
         response_deserializer: Callable[[bytes], Message],
         **_: object,
-    ) -> Callable[..., Awaitable[Message]]:
+    ) -> Callable[..., "MemoryUpload[Message]"]:
         """Return a call with many requests and one answer."""
 
-        async def call(
-            requests: AsyncIterator[object],
-            *,
-            timeout: float | None = None,  # noqa: ASYNC109
+        async def exchange(
+            requests: AsyncIterator[object], timeout_s: float | None
         ) -> Message:
             parts = [request_serializer(request) async for request in requests]
             return response_deserializer(
-                await self._exchange(path, parts, timeout_s=timeout, streamed=True)
+                await self._exchange(path, parts, timeout_s=timeout_s, streamed=True)
             )
+
+        def call(
+            requests: AsyncIterator[object], *, timeout: float | None = None
+        ) -> MemoryUpload[Message]:
+            return MemoryUpload(exchange(requests, timeout))
 
         return call
 
@@ -165,6 +176,21 @@ class MemoryChannel:
                 server.answer(path, self._caller, parts, streamed=streamed)
 
         asyncio.get_running_loop().call_later(after_s, repeat)
+
+
+class MemoryUpload(Generic[Message]):
+    """A call with many requests, which travel together; await it for its answer."""
+
+    def __init__(self, answer: Coroutine[object, None, Message]) -> None:
+        self._answer = answer
+
+    def __await__(self) -> Generator[object, None, Message]:
+        """Send everything and return the answer."""
+        return self._answer.__await__()
+
+    async def initial_metadata(self) -> tuple[tuple[str, str]]:
+        """Return at once what a coordinator sends when it wants the body."""
+        return (BODY_WANTED,)
 
 
 class MemoryStream(Generic[Message]):

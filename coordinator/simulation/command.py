@@ -8,6 +8,8 @@ not import a coordinator, becomes this process.
 import json
 import secrets
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -29,59 +31,73 @@ app = typer.Typer(
 )
 
 
+Members = Annotated[int, typer.Option(help="How many take part.")]
+Rounds = Annotated[int, typer.Option(help="How many rounds, one by one.")]
+Seed = Annotated[
+    int | None, typer.Option(help="Repeats a run; drawn and printed if absent.")
+]
+Noise = Annotated[
+    float, typer.Option(help="Standard deviation that honest noise sums to.")
+]
+Exact = Annotated[
+    bool, typer.Option("--exact", help="Draw no noise, and compare with ==.")
+]
+Participation = Annotated[
+    float, typer.Option(help="Part of those who joined that must contribute.")
+]
+Vanish = Annotated[int, typer.Option(help="Members that go for good.")]
+Late = Annotated[int, typer.Option(help="Members that come late.")]
+Slow = Annotated[int, typer.Option(help="Members behind slow links.")]
+Attacks = Annotated[
+    list[str] | None, typer.Option(help="KIND=MEMBERS; may be repeated.")
+]
+Loss = Annotated[
+    float, typer.Option(help="Part of requests, and of answers, that are lost.")
+]
+Repeats = Annotated[float, typer.Option(help="Part of requests that arrive twice.")]
+Crashes = Annotated[
+    float, typer.Option(help="Part of writes at which their process dies.")
+]
+ClockJumps = Annotated[
+    int, typer.Option(help="How often a wall clock jumps by up to 30 s.")
+]
+CohortSize = Annotated[
+    int, typer.Option(help="Least members of a cohort; 0 sums all as one.")
+]
+ShareRosters = Annotated[
+    bool, typer.Option("--share-rosters", help="Verify each roster once for all.")
+]
+Plot = Annotated[
+    Path | None, typer.Option(help="Directory for plots (needs matplotlib).")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
+
+
 @app.command()
 def simulate(
     *,
-    members: Annotated[int, typer.Option(help="How many take part.")] = 100,
-    rounds: Annotated[int, typer.Option(help="How many rounds, one by one.")] = 3,
-    seed: Annotated[
-        int | None, typer.Option(help="Repeats a run; drawn and printed if absent.")
-    ] = None,
-    noise: Annotated[
-        float, typer.Option(help="Standard deviation that honest noise sums to.")
-    ] = 8.0,
-    exact: Annotated[
-        bool, typer.Option("--exact", help="Draw no noise, and compare with ==.")
-    ] = False,
-    participation: Annotated[
-        float, typer.Option(help="Part of those who joined that must contribute.")
-    ] = 0.8,
-    vanish: Annotated[int, typer.Option(help="Members that go for good.")] = 0,
-    late: Annotated[int, typer.Option(help="Members that come late.")] = 0,
-    slow: Annotated[int, typer.Option(help="Members behind slow links.")] = 0,
-    attack: Annotated[
-        list[str] | None, typer.Option(help="KIND=MEMBERS; may be repeated.")
-    ] = None,
-    loss: Annotated[
-        float, typer.Option(help="Part of requests, and of answers, that are lost.")
-    ] = 0.0,
-    repeats: Annotated[
-        float, typer.Option(help="Part of requests that arrive twice.")
-    ] = 0.0,
-    crashes: Annotated[
-        float, typer.Option(help="Part of writes at which their process dies.")
-    ] = 0.0,
-    clock_jumps: Annotated[
-        int, typer.Option(help="How often a wall clock jumps by up to 30 s.")
-    ] = 0,
-    cohort_size: Annotated[
-        int, typer.Option(help="Least members of a cohort; 0 sums all as one.")
-    ] = 0,
-    share_rosters: Annotated[
-        bool,
-        typer.Option("--share-rosters", help="Verify each roster once for all."),
-    ] = False,
-    plot: Annotated[
-        Path | None, typer.Option(help="Directory for plots (needs matplotlib).")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+    members: Members = 100,
+    rounds: Rounds = 3,
+    seed: Seed = None,
+    noise: Noise = 8.0,
+    exact: Exact = False,
+    participation: Participation = 0.8,
+    vanish: Vanish = 0,
+    late: Late = 0,
+    slow: Slow = 0,
+    attack: Attacks = None,
+    loss: Loss = 0.0,
+    repeats: Repeats = 0.0,
+    crashes: Crashes = 0.0,
+    clock_jumps: ClockJumps = 0,
+    cohort_size: CohortSize = 0,
+    share_rosters: ShareRosters = False,
+    plot: Plot = None,
+    as_json: AsJson = False,
 ) -> None:
     """Play whole rounds with hundreds of members in this process, in no time."""
     log.configure(level="error", form="text", daemon="simulation")
-    console = Console(stderr=as_json, highlight=False)
-    try:
-        if plot is not None:
-            plots.require_drawable()
+    with _refusals():
         plan = SimulationPlan(
             seed=secrets.randbelow(SEEDS) if seed is None else seed,
             members=members,
@@ -102,13 +118,17 @@ def simulate(
             cohort_size=cohort_size,
             share_rosters=share_rosters,
         )
-        report = _played(console, plan)
-        _tell(console, report, plot, as_json=as_json)
+        _play(plan, plot, as_json=as_json)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Say what was refused on standard error, and exit with a failure."""
+    try:
+        yield
     except (FieldInvalid, plots.PlotFailed) as error:
         Console(stderr=True).print(str(error), markup=False)
         raise typer.Exit(1) from error
-    if report.violations:
-        raise typer.Exit(1)
 
 
 def attackers_of(wishes: list[str]) -> dict[Attack, int]:
@@ -126,10 +146,17 @@ def attackers_of(wishes: list[str]) -> dict[Attack, int]:
     return found
 
 
-def _played(console: Console, plan: SimulationPlan) -> SimulationReport:
+def _play(plan: SimulationPlan, plot: Path | None, *, as_json: bool) -> None:
+    """Play the plan and tell what came of it; exit with a failure if that is wrong."""
+    if plot is not None:
+        plots.require_drawable()
+    console = Console(stderr=as_json, highlight=False)
     console.print(f"seed {plan.seed}")
     with screen.progress_bar(console, rounds=plan.rounds) as moved:
-        return run_simulation(plan, progress=moved)
+        report = run_simulation(plan, progress=moved)
+    _tell(console, report, plot, as_json=as_json)
+    if report.violations:
+        raise typer.Exit(1)
 
 
 def _tell(

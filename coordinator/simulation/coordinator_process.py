@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from sqlalchemy import select
 
 from coordinator import schema
-from coordinator.app import MIGRATIONS, assemble
+from coordinator.app import MIGRATIONS
 from coordinator.config import (
     CoordinatorSettings,
     RoundSettings,
     StoreSettings,
     WatchSettings,
 )
+from coordinator.core import assemble
 from coordinator.priors.settings import CatalogueSettings
 from coordinator.priors.store import PriorsStore
 from coordinator.rounds.round import Round, RoundName

@@ -28,8 +28,8 @@ from federated_router.federation.grpc_priors import GrpcPriors
 from federated_router.federation.participant import Participant
 from federated_router.federation.priors_follower import PriorsFollower
 from federated_router.federation.statistics import Statistics
+from federated_router.federation.terms_verification import Floor
 from federated_router.federation.vault import MIGRATIONS
-from federated_router.federation.verification import Floor
 from federated_router.kit.identity import Identity, Role
 from federated_router.priors.publication import Priors
 from federated_router.privacy.noise import discrete_gaussian

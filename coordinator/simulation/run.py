@@ -106,7 +106,6 @@ class _Run:
         self._progress = progress
         self._begin_s, self._begin_cpu_s = begin
         self._dice = plan.dice("clock jumps")
-        self._jumped_s = 0.0
 
     async def play(self, directory: Path) -> Played:
         async with federation(self._plan, directory) as world:
@@ -125,7 +124,6 @@ class _Run:
         self._schedule_jumps(world, number)
         begin_s = self._loop.time()
         deaths = len(world.coordinator.deaths)
-        self._jumped_s = 0.0
         name = await self._open(world, number)
         told: State | None = None
         while (state := world.coordinator.state(name)) not in ENDED:
@@ -142,10 +140,10 @@ class _Run:
         return name
 
     def _patience_s(self, deaths: int) -> float:
-        """Return how long a round may take with so many deaths and these jumps."""
+        """Return how long a round may take with so many deaths; jumps add nothing."""
         times = self._plan.times
         each_s = self._plan.downtime_s + times.resume_grace_s + SLACK_S / 6
-        return times.total_s + deaths * each_s + self._jumped_s + SLACK_S
+        return times.total_s + deaths * each_s + SLACK_S
 
     def _record(self, world: Federation, number: int) -> None:
         catalogue = world.coordinator.terms.catalogue
@@ -174,11 +172,7 @@ class _Run:
             most_s = self._plan.clock_jump_s_max
             by_s = self._dice.uniform(-most_s, most_s)
             at_s = self._dice.uniform(0.0, self._plan.times.total_s / 4)
-            self._loop.call_later(at_s, self._jump, clocks[who].jump, by_s)
-
-    def _jump(self, jump: Callable[[float], None], by_s: float) -> None:
-        self._jumped_s += abs(by_s)
-        jump(by_s)
+            self._loop.call_later(at_s, clocks[who].jump, by_s)
 
     async def _open(self, world: Federation, number: int) -> str:
         """Open a round as an operator does, again until the coordinator answers."""

@@ -34,8 +34,22 @@ from federated_router.kit.identity import Identity, Role, set_current_identity
 from federated_router.kit.validation import check_required
 
 T = TypeVar("T")
-CONTEXT: Final = cast("grpc.aio.ServicerContext", None)
-"""The handlers of the coordinator never touch it."""
+
+
+class MemoryContext:
+    """All of a call's context that the coordinator's handlers ask for."""
+
+    def add_done_callback(
+        self, callback: Callable[[grpc.aio.ServicerContext], None]
+    ) -> None:
+        """Call back at once: in memory an answer has arrived when it is returned."""
+        callback(CONTEXT)
+
+    async def send_initial_metadata(self, _: Sequence[tuple[str, str]]) -> None:
+        """Tell nobody: in memory a stream has been sent before it is read."""
+
+
+CONTEXT: Final = cast("grpc.aio.ServicerContext", MemoryContext())
 
 
 class Servicer(Protocol):

@@ -26,14 +26,21 @@ Answers = Mapping[int, Sequence[Share]]
 """Each holder's sums, one for each open cohort, by number on the roster."""
 
 
-def open_round(round_: Round, totals: Sequence[SummedCiphertext]) -> OpenedRound:
+def open_round(
+    round_: Round, totals: Sequence[SummedCiphertext], *, decisive: bool
+) -> OpenedRound:
     """Open each open cohort's sum; `totals` are in the order of `round_.open_cohorts`.
 
     Where answers contradict each other and are too few for decoding, subsets of them
     are tried against the sums, so that every liar beyond `reconstruct` honest answers
-    is found and not only half as many. A cohort whose sum stays closed although the
-    answers open another one holds a contribution that is no ciphertext under its
-    dealer's secret; it is left out of what is returned.
+    is found and not only half as many.
+
+    A sum that stays closed under the decoded secret holds a contribution that is no
+    ciphertext under its dealer's secret, and is left out of what is returned; or liars
+    made honest answers look wrong. The latter is ruled out by another sum that the
+    secret opens, or by `reconstruct` + `corrupt` answers that agree. Otherwise every
+    answer that may come is awaited: `decisive` says that no further one can, and that
+    the decoded answers are believed, as far as decoding goes.
 
     Raises:
         ShareConflict: more answers, or other ones, are needed.
@@ -45,14 +52,17 @@ def open_round(round_: Round, totals: Sequence[SummedCiphertext]) -> OpenedRound
         return _by_subsets(round_, totals, answers).opened(round_)
     if tried.whole:
         return tried.opened(round_)
-    certain = len(answers) > round_.thresholds.reconstruct
-    if certain and not tried.liars:
+    thresholds = round_.thresholds
+    agreeing = len(answers) - len(tried.liars)
+    certain = agreeing >= thresholds.reconstruct + thresholds.corrupt
+    redundant = len(answers) > thresholds.reconstruct
+    believed = redundant and (decisive or certain or tried.any)
+    if believed and not tried.liars:
         return tried.opened(round_)
     try:
-        # Enough liars together make honest answers look wrong.
         return _by_subsets(round_, totals, answers).opened(round_)
     except ShareConflict:
-        if certain and any(slots is not None for slots in tried.sums):
+        if believed:
             return tried.opened(round_)
         raise
 
@@ -68,6 +78,11 @@ class _Attempt:
     def whole(self) -> bool:
         """Whether every sum opened."""
         return all(slots is not None for slots in self.sums)
+
+    @property
+    def any(self) -> bool:
+        """Whether some sum opened."""
+        return any(slots is not None for slots in self.sums)
 
     def opened(self, round_: Round) -> OpenedRound:
         """Return the sums that opened, and the liars by name."""

@@ -11,9 +11,10 @@ One round, in order:
    is refused before the round opens.
 4. `ckks.encrypt`: c = encode(m) - a*s + e under a secret s that is drawn inside the
    call, so that no secret ever encrypts twice. All arithmetic stands in `ring`.
-5. `packed_shamir`: s is shared among the holders, with masks behind it; `sealing`
-   closes each share from its dealer for its holder. `signing` signs the digest of body
-   and shares.
+5. `packed_shamir`: s is shared among the holders, with masks behind it; `share_seeds`
+   sends half of them a seed in place of a share; `sealing` closes each from its dealer
+   for its holder; `body_layout` says where it lies. `signing` signs the digest of the
+   body, shares included.
 6. `dealing_check`: each holder sends masked combinations of the shares that it was
    dealt; `dealing_verdict` names dealers whose shares lie on no polynomial and holders
    who said so falsely. The other contributors are the survivors.

@@ -27,7 +27,6 @@ What is not covered:
   fit, the contribution is left out and nobody is named.
 """
 
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -66,7 +65,7 @@ def weights(
     """Return the weights for one dealer, shape (CHECKS, columns), uniform elements.
 
     `body_sha256` is the digest of the dealer's whole body, sealed shares included, as
-    it signed it. SHAKE-256 in 16-bit words, little-endian; too large ones pass by.
+    it signed it, expanded by SHAKE-256.
 
     Raises:
         FieldInvalid: a digest of another length.
@@ -74,15 +73,8 @@ def weights(
     if len(body_sha256) != DIGEST_BYTES:
         raise FieldInvalid("A SHA-256 digest has 32 bytes.", field="body_sha256")
     seed = encode_round("dealing-check", attempt, roster_hash, beacon, body_sha256)
-    expander = hashlib.shake_256(seed)
     shape = (CHECKS, thresholds.columns)
-    needed = words = shape[0] * shape[1]
-    while True:
-        words += 64
-        stream = np.frombuffer(expander.digest(words * WORD_BYTES), dtype="<u2")
-        accepted = stream[stream < PRIME].astype(np.int64)
-        if len(accepted) >= needed:
-            return accepted[:needed].reshape(shape)
+    return field.expand(seed, shape[0] * shape[1]).reshape(shape)
 
 
 def combinations(
@@ -120,7 +112,7 @@ def combinations_from_bytes(content: bytes, contributors: int) -> Combinations:
     expected = contributors * COMBINATIONS_BYTES
     if len(content) != expected:
         raise _malformed(f"A check has {expected} bytes here; {len(content)} came.")
-    words = np.frombuffer(content, dtype="<u2").astype(np.uint16)
+    words = np.frombuffer(content, dtype="<u2").astype(np.uint16, copy=False)
     told = words.reshape(contributors, CHECKS)
     absent = told == ABSENT
     if bool(((told >= PRIME) & ~absent).any()):

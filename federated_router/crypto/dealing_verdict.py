@@ -22,24 +22,24 @@ exactly `reconstruct` checks all agree by arithmetic, and only shares that do no
 are noticed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from federated_router.crypto import decoding
-from federated_router.crypto.dealing_check import ABSENT, Combinations
+from federated_router.crypto.dealing_check import ABSENT
 from federated_router.crypto.field import Elements
 from federated_router.crypto.packed_shamir import CHECKS, Thresholds
-from federated_router.kit.errors import (
-    CiphertextMalformed,
-    NotOnRoster,
-    RosterTooSmall,
-    ShareConflict,
-)
+from federated_router.crypto.stacked_checks import StackedChecks
+from federated_router.kit.errors import ShareConflict
 
 Flags = NDArray[np.bool_]
+
+_TOGETHER: Final = 128
+"""Dealers decoded at a time, which bounds what that takes beside the checks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,25 +72,18 @@ def limit_of(thresholds: Thresholds) -> int:
     return max(1, thresholds.corrupt)
 
 
-def verdict(
-    checks: Mapping[int, Combinations],
-    thresholds: Thresholds,
-    contributors: Sequence[int],
-) -> Verdict:
+def verdict(checks: StackedChecks, contributors: Sequence[int]) -> Verdict:
     """Return the verdict on the checks that came.
 
     Args:
-        checks: each holder's combinations, in the order of `contributors`.
-        thresholds: the round's.
-        contributors: the dealers' numbers on the roster.
+        checks: of every holder that checked.
+        contributors: the dealers' numbers on the roster, in the order of the checks.
 
     Raises:
-        RosterTooSmall: fewer than `reconstruct` checks.
-        NotOnRoster: a check of no holder.
-        CiphertextMalformed: a check about another number of contributors.
         ShareConflict: more dealers are inconsistent than can be.
+        Internal: a check was not put in.
     """
-    holders, told = _stacked(checks, thresholds, len(contributors))
+    holders, told, thresholds = checks.holders, checks.whole(), checks.thresholds
     judged = _judge(holders, told, thresholds)
     dealers = np.array(contributors, dtype=np.int64)
     kept = _kept(judged, thresholds)
@@ -123,11 +116,25 @@ class _Decoded:
         cls, holders: Elements, told: NDArray[np.uint16], thresholds: Thresholds
     ) -> "_Decoded":
         """Decode all CHECKS polynomials of each dealer; any that misses disputes."""
-        dealers = told.shape[0]
-        absent = (told == ABSENT).any(axis=2)
+        parts = [
+            cls._of_some(holders, told[start : start + _TOGETHER], thresholds)
+            for start in range(0, max(1, len(told)), _TOGETHER)
+        ]
+        return cls(
+            np.concatenate([part.disputes for part in parts]),
+            np.concatenate([part.decodable for part in parts]),
+            np.concatenate([part.locatable for part in parts]),
+        )
+
+    @classmethod
+    def _of_some(
+        cls, holders: Elements, told: NDArray[np.uint16], thresholds: Thresholds
+    ) -> "_Decoded":
+        dealers = len(told)
+        absent = (told == ABSENT).any(axis=1)
         located = decoding.wrong_positions(
             holders,
-            told.transpose(0, 2, 1).reshape(-1, len(holders)).astype(np.int64),
+            told.reshape(-1, len(holders)),
             coefficients=thresholds.reconstruct,
             erased=np.repeat(absent, CHECKS, axis=0),
         )
@@ -170,7 +177,7 @@ def _judge(
     _refuse_too_many_liars(liars, thresholds)
     honest, spoilt = np.flatnonzero(~liars), np.flatnonzero(~seen.decodable)
     if len(honest) < len(holders) and len(spoilt):
-        rest = _Decoded.of(holders[honest], told[spoilt][:, honest], thresholds)
+        rest = _Decoded.of(holders[honest], told[spoilt][:, :, honest], thresholds)
         seen = seen.replaced(spoilt, honest, rest)
         liars = seen.liars(limit)
         _refuse_too_many_liars(liars, thresholds)
@@ -199,29 +206,6 @@ def _kept(judged: _Judged, thresholds: Thresholds) -> Flags:
         if int(free.sum()) >= thresholds.reconstruct:
             return kept
         kept[int(disputes.sum(axis=1).argmax())] = False
-
-
-def _stacked(
-    checks: Mapping[int, Combinations], thresholds: Thresholds, contributors: int
-) -> tuple[Elements, NDArray[np.uint16]]:
-    """Return the holders, and their values in shape (dealers, holders, CHECKS)."""
-    if len(checks) < thresholds.reconstruct:
-        raise RosterTooSmall(
-            f"{thresholds.reconstruct} holders judge; {len(checks)} checked.",
-            metadata={
-                "checks": str(len(checks)),
-                "needed": str(thresholds.reconstruct),
-            },
-        )
-    if not all(1 <= holder <= thresholds.holders for holder in checks):
-        raise NotOnRoster(f"Holders are numbered 1 to {thresholds.holders}.")
-    if any(told.shape != (contributors, CHECKS) for told in checks.values()):
-        raise CiphertextMalformed(
-            f"A check is about {contributors} contributors.", field="combinations"
-        )
-    holders = sorted(checks)
-    told = np.stack([checks[holder] for holder in holders], axis=1)
-    return np.array(holders, dtype=np.int64), told
 
 
 def _conflict(who: str, found: int, limit: int) -> ShareConflict:

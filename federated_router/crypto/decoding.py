@@ -6,10 +6,12 @@ side by side, then the roots of its polynomial (Massey 1969; Roth 2006, chapter 
 Refuses to know what the values stand for.
 
 Words without an error cost one product of matrices; 1,000 words of 1,000 values with
-167 errors in each cost two seconds.
+167 errors in each cost two seconds. Memory is that of WORDS_TOGETHER words and a bit
+for each value, however many words there are.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,11 @@ from federated_router.crypto import field
 from federated_router.crypto.field import PRIME, Elements
 
 Flags = NDArray[np.bool_]
+Words = NDArray[np.integer]
+"""Elements in any type of integers that holds them."""
+
+WORDS_TOGETHER: Final = 128
+"""Words that are decoded side by side: a few megabytes where they are long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +46,7 @@ def located_max(points: int, coefficients: int) -> int:
 
 def wrong_positions(
     points: Elements,
-    words: Elements,
+    words: Words,
     *,
     coefficients: int,
     erased: Flags | None = None,
@@ -53,15 +60,28 @@ def wrong_positions(
         erased: which values say nothing, in the shape of `words`; none by default.
     """
     nothing = np.zeros(words.shape, dtype=np.bool_) if erased is None else erased
-    left = len(points) - coefficients - nothing.sum(axis=1)
-    syndromes = _syndromes(points, np.where(nothing, 0, words), coefficients)
-    syndromes = _without_erased(syndromes, points, nothing)
+    checks = _checks(points, coefficients)
+    wrong = np.zeros(words.shape, dtype=np.bool_)
+    decodable = np.zeros(len(words), dtype=np.bool_)
+    for start in range(0, len(words), WORDS_TOGETHER):
+        block = slice(start, start + WORDS_TOGETHER)
+        found = _located(points, words[block], checks, nothing[block])
+        wrong[block], decodable[block] = found.wrong, found.decodable
+    return Located(wrong, decodable)
+
+
+def _located(
+    points: Elements, words: Words, checks: Elements, erased: Flags
+) -> Located:
+    left = checks.shape[1] - erased.sum(axis=1)
+    known = np.where(erased, 0, words.astype(np.int64))
+    syndromes = _without_erased(field.matrix_product(known, checks), points, erased)
     wrong = np.zeros(words.shape, dtype=np.bool_)
     decodable = (left >= 0) & ~syndromes.any(axis=1)
     suspect = np.flatnonzero((left >= 0) & ~decodable)
     if len(suspect):
         recurrences = _shortest_recurrences(syndromes[suspect], left[suspect])
-        roots = _roots(recurrences.current, points) & ~nothing[suspect]
+        roots = _roots(recurrences.current, points) & ~erased[suspect]
         found = roots.sum(axis=1) == recurrences.lengths
         found &= 2 * recurrences.lengths <= left[suspect]
         wrong[suspect[found]] = roots[found]
@@ -69,8 +89,11 @@ def wrong_positions(
     return Located(wrong, decodable)
 
 
-def _syndromes(points: Elements, words: Elements, coefficients: int) -> Elements:
-    """Return sums of value * weight * point^k; all 0 exactly for right words."""
+def _checks(points: Elements, coefficients: int) -> Elements:
+    """Return weight * point^k, shape (points, k): what takes words to syndromes.
+
+    Syndromes are all 0 exactly for right words.
+    """
     weights = np.ones(len(points), dtype=np.int64)
     for point in points:
         difference = (points - point) % PRIME
@@ -80,7 +103,7 @@ def _syndromes(points: Elements, words: Elements, coefficients: int) -> Elements
     for power in range(len(rows)):
         rows[power] = row
         row = row * points % PRIME
-    return field.matrix_product(words, rows.T)
+    return rows.T
 
 
 def _without_erased(syndromes: Elements, points: Elements, erased: Flags) -> Elements:

@@ -3,6 +3,7 @@
 Decides exact vectorised arithmetic and interpolation. Refuses to know what is shared.
 """
 
+import hashlib
 import secrets
 
 import numpy as np
@@ -16,6 +17,12 @@ PRIME = 65521
 
 _EXACT_TERMS = 1 << 21
 """Products below 2^32, so many of them, still add up exactly in float64."""
+
+_SPARE_WORDS = 64
+"""One word of 4,369 is too large; more are missing almost never."""
+
+_ROWS_TOGETHER = 128
+"""Rows of an interpolation that are computed side by side: what they take at a time."""
 
 Elements = NDArray[np.int64]
 """Elements in [0, PRIME)."""
@@ -51,6 +58,16 @@ def interpolation(known: Elements, wanted: Elements) -> Elements:
     for point in known:
         difference = (known - point) % PRIME
         weights = weights * np.where(difference == 0, 1, difference) % PRIME
+    matrix = np.empty((len(wanted), len(known)), dtype=np.int64)
+    for start in range(0, len(wanted), _ROWS_TOGETHER):
+        rows = slice(start, start + _ROWS_TOGETHER)
+        matrix[rows] = _interpolation_rows(known, weights, wanted[rows])
+    return matrix
+
+
+def _interpolation_rows(
+    known: Elements, weights: Elements, wanted: Elements
+) -> Elements:
     distances = (wanted[:, None] - known[None, :]) % PRIME
     whole = np.ones(len(wanted), dtype=np.int64)
     for column in distances.T:
@@ -71,6 +88,21 @@ def sample(count: int, *, random_bytes: RandomBytes = secrets.token_bytes) -> El
         taken.append(accepted)
         missing -= len(accepted)
     return np.concatenate(taken) if taken else np.zeros(0, dtype=np.int64)
+
+
+def expand(seed: bytes, count: int) -> Elements:
+    """Return `count` uniform elements that follow from `seed`.
+
+    SHAKE-256 in 16-bit words, little-endian; words that are too large pass by.
+    """
+    expander = hashlib.shake_256(seed)
+    words = count
+    while True:
+        words += _SPARE_WORDS
+        stream = np.frombuffer(expander.digest(2 * words), dtype="<u2")
+        accepted = stream[stream < PRIME].astype(np.int64)
+        if len(accepted) >= count:
+            return accepted[:count]
 
 
 def centred(elements: Elements) -> Elements:

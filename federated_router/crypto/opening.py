@@ -158,9 +158,11 @@ def _agreeing(
 ) -> NDArray[np.bool_]:
     """Return which answers agree, in every column, with the first believed ones."""
     basis = np.flatnonzero(believed)[:reconstruct]
-    matrix = field.interpolation(points[basis], points)
+    agrees = np.ones(len(points), dtype=np.bool_)
+    others = np.delete(np.arange(len(points)), basis)
+    matrix = field.interpolation(points[basis], points[others])
     expected = field.matrix_product(matrix, values[basis])
-    agrees: NDArray[np.bool_] = (expected == values).all(axis=1)
+    agrees[others] = (expected == values[others]).all(axis=1)
     return agrees
 
 

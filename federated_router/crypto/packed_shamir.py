@@ -120,6 +120,7 @@ def deal(
     coefficients: NDArray[np.integer],
     thresholds: Thresholds,
     *,
+    blinding: Elements | None = None,
     random_bytes: RandomBytes = secrets.token_bytes,
 ) -> tuple[Share, ...]:
     """Return one share of `share_columns` elements for each holder, in roster order.
@@ -127,15 +128,19 @@ def deal(
     Each polynomial takes `pack` values at the secret points and uniform values at the
     first `privacy` holders' points, and is evaluated at all the others. The values at
     the secret points are the coefficients, in the last CHECKS columns uniform too.
+
+    `blinding` is those holders' shares where they are expanded from seeds
+    (`share_seeds`), shape (privacy, share_columns); without it they are drawn here.
     """
     padded = np.zeros(thresholds.columns * thresholds.pack, dtype=np.int64)
     padded[:DEGREE] = coefficients
     packed = padded.reshape(thresholds.columns, thresholds.pack).T % PRIME
     masks = _uniform(thresholds.pack, CHECKS, random_bytes)
-    blinding = _uniform(thresholds.privacy, thresholds.share_columns, random_bytes)
+    if blinding is None:
+        blinding = _uniform(thresholds.privacy, thresholds.share_columns, random_bytes)
     known = np.concatenate([np.concatenate([packed, masks], axis=1), blinding])
-    shares = field.matrix_product(_dealing_matrix(thresholds), known)
-    return tuple(shares.astype(np.uint16))
+    others = field.matrix_product(_dealing_matrix(thresholds), known)
+    return tuple(np.concatenate([blinding, others]).astype(np.uint16))
 
 
 def _uniform(rows: int, columns: int, random_bytes: RandomBytes) -> Elements:
@@ -145,10 +150,11 @@ def _uniform(rows: int, columns: int, random_bytes: RandomBytes) -> Elements:
 
 @lru_cache(maxsize=4)
 def _dealing_matrix(thresholds: Thresholds) -> Elements:
-    """Return what takes secrets and uniform values to all the holders' shares."""
+    """Return what takes secrets and uniform values to the other holders' shares."""
     holders = thresholds.holder_points
-    known = np.concatenate([thresholds.secret_points, holders[: thresholds.privacy]])
-    matrix = field.interpolation(known, holders)
+    seeded, others = holders[: thresholds.privacy], holders[thresholds.privacy :]
+    known = np.concatenate([thresholds.secret_points, seeded])
+    matrix = field.interpolation(known, others)
     matrix.flags.writeable = False
     return matrix
 

@@ -1,4 +1,4 @@
-"""Close bytes for one holder, so that the coordinator that relays them reads nothing.
+"""Close bytes for holders, so that the coordinator that relays them reads nothing.
 
 Decides the box: X25519 of a fresh key and of the sender's own key against the holder's,
 HKDF-SHA256, ChaCha20-Poly1305 (the construction of RFC 9180's auth mode, without its
@@ -7,10 +7,14 @@ framing). Refuses to know what is inside.
 The sender's key enters because the sender's signature covers a body of which a holder
 sees one share only. Without it the coordinator could put shares of its own choice in
 place of all but one sender's, and the holders' sums would open that one secret.
+
+One fresh key serves all boxes of a body and no other. The envelope enters each box's
+key, so that two holders who announce one sealing key still get two keys.
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import (
@@ -30,10 +34,9 @@ from federated_router.crypto.transcript import (
     encode,
     encode_round,
 )
-from federated_router.kit.errors import CiphertextMalformed, SignatureInvalid
+from federated_router.kit.errors import CiphertextMalformed, Internal, SignatureInvalid
 
 TAG_BYTES = 16
-OVERHEAD_BYTES = KEY_BYTES + TAG_BYTES
 _NONCE = bytes(12)
 """The key is used for one message, so that the nonce need not differ."""
 
@@ -97,28 +100,41 @@ class KeptExchanges:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """Bytes for one holder, and what they are bound to."""
+
+    content: bytes = field(repr=False)
+    receiver: PublicKeys
+    envelope: Envelope
+
+
 def seal(
-    content: bytes,
+    letters: Sequence[Letter],
     *,
     sender: MemberKeys,
-    receiver: PublicKeys,
-    envelope: Envelope,
     exchanges: KeptExchanges | None = None,
 ) -> bytes:
-    """Return a fresh public key and the closed content, OVERHEAD_BYTES longer.
+    """Return a fresh public key, then each content closed, TAG_BYTES longer.
 
     Raises:
-        SignatureInvalid: the receiver's key is one of the points of low order.
+        SignatureInvalid: a receiver's key is one of the points of low order.
+        Internal: two letters in one envelope, which would be closed by one key.
     """
+    if len({letter.envelope for letter in letters}) < len(letters):
+        raise Internal("Two letters of one body are in the same envelope.")
     fresh = X25519PrivateKey.generate()
-    public = fresh.public_key().public_bytes_raw()
-    try:
-        holder = X25519PublicKey.from_public_bytes(receiver.sealing)
-        secret = fresh.exchange(holder) + _static(sender, receiver, exchanges)
-    except ValueError as error:
-        raise SignatureInvalid("The holder's sealing key is unusable.") from error
-    cipher = _cipher(secret, public, receiver=receiver, sender=sender.public)
-    return public + cipher.encrypt(_NONCE, content, envelope.encoded())
+    public, own = fresh.public_key().public_bytes_raw(), sender.public
+    boxes = [public]
+    for letter in letters:
+        receiver, bound = letter.receiver, letter.envelope.encoded()
+        try:
+            agreed = _agreed(fresh, sender, receiver, exchanges)
+        except ValueError as error:
+            raise SignatureInvalid("The holder's sealing key is unusable.") from error
+        cipher = _cipher(agreed, public, bound, receiver=receiver, sender=own)
+        boxes.append(cipher.encrypt(_NONCE, letter.content, bound))
+    return b"".join(boxes)
 
 
 def unseal(
@@ -129,25 +145,34 @@ def unseal(
     envelope: Envelope,
     exchanges: KeptExchanges | None = None,
 ) -> bytes:
-    """Return the content.
+    """Return the content of a box, which follows the fresh public key in `sealed`.
 
     Raises:
         CiphertextMalformed: too short, altered, for another holder, from another
             sender or in another envelope.
     """
-    public = sealed[:KEY_BYTES]
+    public, bound = sealed[:KEY_BYTES], envelope.encoded()
     try:
-        secret = keys.sealing.exchange(
-            X25519PublicKey.from_public_bytes(public)
-        ) + _static(keys, sender, exchanges)
-        cipher = _cipher(secret, public, receiver=keys.public, sender=sender)
-        return cipher.decrypt(_NONCE, sealed[KEY_BYTES:], envelope.encoded())
+        peer = X25519PublicKey.from_public_bytes(public)
+        agreed = keys.sealing.exchange(peer) + _static(keys, sender, exchanges)
+        cipher = _cipher(agreed, public, bound, receiver=keys.public, sender=sender)
+        return cipher.decrypt(_NONCE, sealed[KEY_BYTES:], bound)
     except (InvalidTag, ValueError) as error:
         raise CiphertextMalformed(
             f"The sealed share of {envelope.sender} does not open for this round.",
             field="sealed_share",
             metadata={"sender": envelope.sender},
         ) from error
+
+
+def _agreed(
+    fresh: X25519PrivateKey,
+    sender: MemberKeys,
+    receiver: PublicKeys,
+    exchanges: KeptExchanges | None,
+) -> bytes:
+    holder = X25519PublicKey.from_public_bytes(receiver.sealing)
+    return fresh.exchange(holder) + _static(sender, receiver, exchanges)
 
 
 def _static(
@@ -163,9 +188,14 @@ def _exchanged(keys: MemberKeys, peer: bytes) -> bytes:
 
 
 def _cipher(
-    secret: bytes, fresh: bytes, *, receiver: PublicKeys, sender: PublicKeys
+    agreed: bytes,
+    fresh: bytes,
+    bound: bytes,
+    *,
+    receiver: PublicKeys,
+    sender: PublicKeys,
 ) -> ChaCha20Poly1305:
-    """Derive the one-message key; all three public keys enter, as in RFC 9180."""
-    info = encode("sealing-key", fresh, receiver.sealing, sender.sealing)
-    key = HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(secret)
+    """Derive the one-message key; all public keys enter, as in RFC 9180."""
+    info = encode("sealing-key", fresh, receiver.sealing, sender.sealing, bound)
+    key = HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(agreed)
     return ChaCha20Poly1305(key)

@@ -61,6 +61,16 @@ class MemberKeys:
 
     signing: Ed25519PrivateKey = field(repr=False)
     sealing: X25519PrivateKey = field(repr=False)
+    public: PublicKeys = field(init=False, compare=False, repr=False)
+    """What the other members may know."""
+
+    def __post_init__(self) -> None:
+        """Derive the public keys once; every share asks for them."""
+        public = PublicKeys(
+            self.signing.public_key().public_bytes_raw(),
+            self.sealing.public_key().public_bytes_raw(),
+        )
+        object.__setattr__(self, "public", public)
 
     @classmethod
     def generate(cls) -> "MemberKeys":
@@ -80,14 +90,6 @@ class MemberKeys:
     def to_secret_bytes(self) -> bytes:
         """Return both private keys; for a vault that nobody else reads."""
         return self.signing.private_bytes_raw() + self.sealing.private_bytes_raw()
-
-    @property
-    def public(self) -> PublicKeys:
-        """Return what the other members may know."""
-        return PublicKeys(
-            self.signing.public_key().public_bytes_raw(),
-            self.sealing.public_key().public_bytes_raw(),
-        )
 
 
 @dataclass(frozen=True, slots=True)

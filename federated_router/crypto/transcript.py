@@ -4,15 +4,19 @@ Decides the one canonical encoding and the names that every message of a round i
 bound to. Refuses to know what is signed, by whom and with which key.
 """
 
+import struct
 from dataclasses import dataclass
-from typing import NewType
+from functools import lru_cache
+from typing import Final, NewType
 
 from federated_router.kit.errors import FieldInvalid
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 DIGEST_BYTES = 32
 _DOMAIN = "federated-router/aggregation"
 _INTEGER_BYTES = 8
+_LETTER_AND_LENGTH: Final = struct.Struct(">cQ").pack
+_PURPOSES_KEPT: Final = 64
 
 MemberName = NewType("MemberName", str)
 """`role/id`, as in the SAN of the member's certificate."""
@@ -44,8 +48,8 @@ def encode(purpose: str, *fields: bytes | str | int) -> bytes:
     Each field is one type letter, its length in 8 bytes and its content; the domain,
     the protocol version and `purpose` come first.
     """
-    every = (_DOMAIN, PROTOCOL_VERSION, purpose, *fields)
-    return b"".join(_field(field) for field in every)
+    parts = [_field(field) for field in fields]
+    return _head(PROTOCOL_VERSION, purpose) + b"".join(parts)
 
 
 def encode_round(purpose: str, attempt: RoundAttempt, *fields: bytes | str) -> bytes:
@@ -53,17 +57,19 @@ def encode_round(purpose: str, attempt: RoundAttempt, *fields: bytes | str) -> b
     return encode(purpose, attempt.round_name, attempt.attempt, *fields)
 
 
+@lru_cache(maxsize=_PURPOSES_KEPT)
+def _head(version: int, purpose: str) -> bytes:
+    """Return what every encoding for a purpose begins with."""
+    return _field(_DOMAIN) + _field(version) + _field(purpose)
+
+
 def _field(field: bytes | str | int) -> bytes:
     if isinstance(field, bytes):
-        letter, content = b"b", field
-    elif isinstance(field, str):
-        letter, content = b"s", field.encode()
-    else:
-        letter, content = b"i", _integer(field)
-    return letter + len(content).to_bytes(_INTEGER_BYTES, "big") + content
-
-
-def _integer(number: int) -> bytes:
-    if not 0 <= number < 1 << (8 * _INTEGER_BYTES):
+        return _LETTER_AND_LENGTH(b"b", len(field)) + field
+    if isinstance(field, str):
+        content = field.encode()
+        return _LETTER_AND_LENGTH(b"s", len(content)) + content
+    if not 0 <= field < 1 << (8 * _INTEGER_BYTES):
         raise FieldInvalid("A bound number fits 64 bits, unsigned.", field="number")
-    return number.to_bytes(_INTEGER_BYTES, "big")
+    content = field.to_bytes(_INTEGER_BYTES, "big")
+    return _LETTER_AND_LENGTH(b"i", _INTEGER_BYTES) + content

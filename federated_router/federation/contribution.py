@@ -13,15 +13,20 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from federated_router.crypto import ckks, packed_shamir, quantise, sealing
+from federated_router.crypto import (
+    ckks,
+    packed_shamir,
+    quantise,
+    sealing,
+    share_seeds,
+)
 from federated_router.crypto.beacon import public_polynomials
-from federated_router.crypto.body import CIPHERTEXT_BYTES
-from federated_router.crypto.ckks import Integers, ciphertexts_for
-from federated_router.crypto.sealing import Envelope, KeptExchanges
+from federated_router.crypto.body_layout import BodyLayout
+from federated_router.crypto.ckks import Integers, OneTimeSecret, ciphertexts_for
+from federated_router.crypto.sealing import Envelope, KeptExchanges, Letter
 from federated_router.crypto.signing import MemberKeys
 from federated_router.crypto.transcript import MemberName
 from federated_router.federation.batch import Batch
-from federated_router.federation.holder import sealed_bytes
 from federated_router.federation.round_view import Contribution
 from federated_router.federation.statements import attempt_of
 from federated_router.federation.verification import Promise, Roster
@@ -44,10 +49,9 @@ class MadeContribution:
         return made.round_name == round_name and made.roster_hash == roster.hash
 
 
-def body_bytes(roster: Roster, catalogue: Catalogue) -> int:
-    """Return the size of a contribution, known before anybody sends one."""
-    ciphertext = ciphertexts_for(catalogue.vector_length) * CIPHERTEXT_BYTES
-    return ciphertext + len(roster.members) * sealed_bytes(roster)
+def layout_of(roster: Roster, catalogue: Catalogue) -> BodyLayout:
+    """Return the layout of every contribution, known before anybody sends one."""
+    return BodyLayout(ciphertexts_for(catalogue.vector_length), roster.thresholds)
 
 
 def slot_noise(
@@ -102,7 +106,7 @@ def build_body(
     noise: NoiseSource = discrete_gaussian,
     exchanges: KeptExchanges | None = None,
 ) -> bytes:
-    """Return the ciphertext of `values` and noise, then one sealed share per holder.
+    """Return the ciphertext of `values` and noise, then a sealed share per holder.
 
     `values` are one member's slots within the catalogue's bounds, `noise_factors` the
     catalogue's, one per slot; `sigma` is this member's share of the noise on a slot of
@@ -121,20 +125,23 @@ def build_body(
         count=ciphertexts_for(len(vector)),
     )
     encryption = ckks.encrypt(vector, polynomials=polynomials)
-    shares = packed_shamir.deal(encryption.secret.coefficients, roster.thresholds)
-    parts = [encryption.body]
-    for holder, share in zip(roster.members, shares, strict=True):
-        parts.append(
-            sealing.seal(
-                packed_shamir.share_to_bytes(share),
-                sender=keys,
-                receiver=holder.announcement.binding.keys,
-                envelope=_envelope(roster, sender=own, receiver=holder.member),
-                exchanges=exchanges,
-            )
+    letters = _letters(encryption.secret, roster, own=own)
+    return encryption.body + sealing.seal(letters, sender=keys, exchanges=exchanges)
+
+
+def _letters(secret: OneTimeSecret, roster: Roster, *, own: MemberName) -> list[Letter]:
+    """Return what each holder is to be sent of the secret, in roster order."""
+    attempt, thresholds = attempt_of(roster.round_name), roster.thresholds
+    seeds = share_seeds.draw(thresholds)
+    blinding = share_seeds.blinding(seeds, thresholds)
+    shares = packed_shamir.deal(secret.coefficients, thresholds, blinding=blinding)
+    return [
+        Letter(
+            content,
+            holder.announcement.binding.keys,
+            Envelope(attempt, roster.hash, own, holder.member),
         )
-    return b"".join(parts)
-
-
-def _envelope(roster: Roster, *, sender: MemberName, receiver: MemberName) -> Envelope:
-    return Envelope(attempt_of(roster.round_name), roster.hash, sender, receiver)
+        for holder, content in zip(
+            roster.members, share_seeds.contents(shares, seeds), strict=True
+        )
+    ]

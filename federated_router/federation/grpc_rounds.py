@@ -5,7 +5,13 @@ know what a member does with the answers (`participant`).
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Mapping,
+)
 from contextlib import aclosing
 from typing import Final
 
@@ -22,6 +28,7 @@ from federated_router.federation.round_view import (
 from federated_router.federation.survivor_signature import SurvivorSet
 from federated_router.federation.watching import messages_of
 from federated_router.federation.wire import (
+    BODY_WANTED,
     contributor_set_from_message,
     keys_to_message,
     roster_from_message,
@@ -97,11 +104,28 @@ class GrpcRounds:
         return round_from_message(response.round)
 
     async def contribute(self, contribution: Contribution) -> None:
-        """Send the contribution: its header, then chunks."""
+        """Send the contribution: its header, and chunks once they are wanted.
+
+        A coordinator that never says so gets them when half of the call's time is over.
+        """
+
+        async def wanted() -> bool:
+            try:
+                async with asyncio.timeout(self._call_timeout_s / 2):
+                    told = await call.initial_metadata()
+            except TimeoutError:
+                return True
+            if BODY_WANTED in tuple(told):
+                return True
+            # A chunk on its way to a call that ends would hide why it ends.
+            await call.code()
+            return False
+
         async with translated_errors():
-            await self._stub.SubmitContribution(
-                _parts(contribution), timeout=self._call_timeout_s
+            call = self._stub.SubmitContribution(
+                _parts(contribution, wanted), timeout=self._call_timeout_s
             )
+            await call
 
     async def download_shares(
         self, round_name: str, *, size_bytes_max: int
@@ -168,7 +192,7 @@ class GrpcRounds:
 
 
 async def _parts(
-    contribution: Contribution,
+    contribution: Contribution, wanted: Callable[[], Awaitable[bool]]
 ) -> AsyncIterator[aggregation_pb2.SubmitContributionRequest]:
     header = aggregation_pb2.ContributionHeader(
         round=contribution.round_name,
@@ -178,6 +202,8 @@ async def _parts(
         signature=contribution.signature,
     )
     yield aggregation_pb2.SubmitContributionRequest(header=header)
+    if not await wanted():
+        return
     for start in range(0, len(contribution.body), CHUNK_BYTES):
         chunk = contribution.body[start : start + CHUNK_BYTES]
         yield aggregation_pb2.SubmitContributionRequest(chunk=chunk)

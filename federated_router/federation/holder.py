@@ -9,10 +9,15 @@ shares, so drivers call it in a thread.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from federated_router.crypto import dealing_check, packed_shamir, sealing
+from federated_router.crypto import (
+    dealing_check,
+    packed_shamir,
+    sealing,
+    share_seeds,
+)
 from federated_router.crypto.packed_shamir import Share
-from federated_router.crypto.sealing import OVERHEAD_BYTES, Envelope, KeptExchanges
-from federated_router.crypto.signing import MemberKeys
+from federated_router.crypto.sealing import TAG_BYTES, Envelope, KeptExchanges
+from federated_router.crypto.signing import KEY_BYTES, MemberKeys
 from federated_router.crypto.transcript import MemberName
 from federated_router.federation.round_view import SealedShares
 from federated_router.federation.statements import Contributor, attempt_of
@@ -34,9 +39,10 @@ class DealtShares:
     shares: Mapping[int, Share | None] = field(repr=False)
 
 
-def sealed_bytes(roster: Roster) -> int:
-    """Return the size of one sealed share."""
-    return roster.thresholds.share_bytes + OVERHEAD_BYTES
+def sealed_bytes(roster: Roster, own: MemberName) -> int:
+    """Return the size of what this holder is sent of each dealer: key and box."""
+    content = share_seeds.content_bytes(roster.thresholds, roster.number_of(own))
+    return KEY_BYTES + content + TAG_BYTES
 
 
 def unseal(
@@ -53,7 +59,7 @@ def unseal(
         CiphertextMalformed: the body has another length.
     """
     contributors = sealed.claim.contributors
-    size = sealed_bytes(roster)
+    size, number = sealed_bytes(roster, own), roster.number_of(own)
     if len(sealed.body) != size * len(contributors):
         raise CiphertextMalformed(
             f"{len(contributors)} sealed shares of this round have "
@@ -65,6 +71,7 @@ def unseal(
             sealed.body[index * size : (index + 1) * size],
             dealer=entry.number,
             own=own,
+            number=number,
             keys=keys,
             roster=roster,
             exchanges=exchanges,
@@ -122,6 +129,7 @@ def _opened(
     *,
     dealer: int,
     own: MemberName,
+    number: int,
     keys: MemberKeys,
     roster: Roster,
     exchanges: KeptExchanges | None,
@@ -136,7 +144,7 @@ def _opened(
             envelope=envelope,
             exchanges=exchanges,
         )
-        return packed_shamir.share_from_bytes(content, roster.thresholds)
+        return share_seeds.share_of(content, roster.thresholds, holder=number)
     except FederationError:
         # Told to everybody as an absent share: the verdict decides whose fault it is.
         return None

@@ -181,7 +181,8 @@ class Holding:
         roster = await self._roster_of(round_, record)
         sealed = await self._client.download_shares(
             round_.name,
-            size_bytes_max=len(roster.members) * holder.sealed_bytes(roster),
+            size_bytes_max=len(roster.members)
+            * holder.sealed_bytes(roster, self._credentials.member),
         )
         await asyncio.to_thread(
             verify_contributor_set,

@@ -7,19 +7,17 @@ a round is seen (`participant`) and how it is transported (`RoundsClient`).
 
 import asyncio
 from dataclasses import replace
-from functools import partial
 
 from federated_router.crypto import beacon, signing
 from federated_router.crypto.sealing import KeptExchanges
 from federated_router.crypto.transcript import MemberName
-from federated_router.federation import contribution as making
+from federated_router.federation.contributing import Contributing
 from federated_router.federation.credentials import Credentials
 from federated_router.federation.holding import Holding
 from federated_router.federation.odometer import Odometer
 from federated_router.federation.revoked_members import RevokedMembers
 from federated_router.federation.roster_cache import RosterCache
 from federated_router.federation.round_view import (
-    Contribution,
     RosterMember,
     Round,
     RoundsClient,
@@ -28,31 +26,19 @@ from federated_router.federation.round_view import (
 from federated_router.federation.settling import Settling
 from federated_router.federation.statements import (
     attempt_of,
-    contribution_statement,
     join_statement,
     reveal_statement,
-    sha256,
 )
 from federated_router.federation.statistics import Statistics
+from federated_router.federation.terms_verification import Floor, verify_offer
 from federated_router.federation.vault import Vault
 from federated_router.federation.vault_rows import RoundRecord
-from federated_router.federation.verification import (
-    Floor,
-    Roster,
-    promised,
-    verify_offer,
-    verify_roster,
-    verify_terms,
-)
+from federated_router.federation.verification import Roster, verify_roster
 from federated_router.kit.clock import Clock
-from federated_router.kit.errors import FederationError, RosterMismatch
-from federated_router.kit.log import get_logger
+from federated_router.kit.errors import RosterMismatch
 from federated_router.kit.revocation import Revocations
-from federated_router.priors.sample_size import cells_to_take
+from federated_router.priors.catalogue import Catalogue
 from federated_router.privacy.noise import NoiseSource, discrete_gaussian
-from federated_router.privacy.round_step import round_step
-
-_log = get_logger(__name__)
 
 ROUNDS_UNFINISHED_MAX = 16
 """Rounds without an end that a member remembers, unless it is told another number."""
@@ -84,14 +70,21 @@ class Member:
         self._statistics = statistics
         self._floor = floor
         self._clock = clock
-        self._noise = noise
-        self._odometer = odometer
         self._rounds_unfinished_max = rounds_unfinished_max
         self._roster: Roster | None = None
-        self._made: making.MadeContribution | None = None
+        self._layout: Catalogue | None = None
         self._exchanges = KeptExchanges()
         self._cache = RosterCache()
         self._revoked = RevokedMembers(revocations)
+        self._contributing = Contributing(
+            credentials=credentials,
+            vault=vault,
+            statistics=statistics,
+            floor=floor,
+            noise=noise,
+            odometer=odometer,
+            exchanges=self._exchanges,
+        )
         self._holding = Holding(
             credentials=credentials,
             client=client,
@@ -137,7 +130,7 @@ class Member:
             case RoundState.OPENING:
                 await self._holding.answer(round_)
             case RoundState.PUBLISHED | RoundState.REJECTED | RoundState.ABORTED:
-                self._made = None
+                self._contributing.forget()
                 self._holding.forget(round_.name)
                 await self._settling.settle(round_)
 
@@ -175,107 +168,21 @@ class Member:
         await self._client.reveal(round_.name, nonce=record.nonce, signature=signature)
 
     async def _contribute(self, round_: Round) -> None:
-        record = await self._vault.find(round_.name)
+        record = await self._vault.find_small(round_.name)
         if record is None:
             return
         roster = await self._verified_roster(round_, record)
-        contribution = record.contribution
-        if contribution is None:
-            contribution = await self._make_contribution(round_, record, roster)
+        contribution = await self._contributing.contribution(round_, record, roster)
         await self._client.contribute(contribution)
-
-    async def _make_contribution(
-        self, round_: Round, record: RoundRecord, roster: Roster
-    ) -> Contribution:
-        """Charge, build and store; what was built waits for a vault that is slow."""
-        made = self._made
-        if made is None or not made.is_of(round_.name, roster):
-            made = self._made = await self._built(round_, record, roster)
-        stored = await self._vault.store_contribution(
-            made.contribution, batch=made.batch, promise=made.promise
-        )
-        self._made = None
-        return stored
-
-    async def _built(
-        self, round_: Round, record: RoundRecord, roster: Roster
-    ) -> making.MadeContribution:
-        """Charge, freeze and build; what is frozen thaws if that fails.
-
-        The charge comes first, as a round that is refused costs least then; it is given
-        back when a round without a contribution of this member ends.
-        """
-        sigma = verify_terms(round_, self._floor, members=len(roster.members))
-        promise = promised(round_, roster, self._floor)
-        catalogue = round_.catalogue
-        await self._charge(round_, sigma)
-        take = partial(
-            cells_to_take,
-            samples_min=catalogue.samples_min,
-            noise_scale=round_.noise.scale,
-            noise=self._noise,
-        )
-        batch = await asyncio.to_thread(
-            self._statistics.begin_contribution, round_.name, take=take
-        )
-        try:
-            encoding, body = await asyncio.to_thread(
-                making.encode_and_build,
-                batch,
-                catalogue=catalogue,
-                sigma=sigma,
-                own=self.name,
-                keys=record.held.keys,
-                roster=roster,
-                noise=self._noise,
-                exchanges=self._exchanges,
-            )
-        except FederationError:
-            self._statistics.restore(round_.name)
-            raise
-        _log.info(
-            "contribution made",
-            round=round_.name,
-            body_bytes=len(body),
-            requests_left_out=encoding.left_out,
-            requests_clipped=encoding.clipped,
-        )
-        return making.MadeContribution(
-            self._signed(roster, record, body), batch, promise
-        )
-
-    async def _charge(self, round_: Round, sigma: float) -> None:
-        """Count what the round may tell; raise BudgetExhausted beyond the limit."""
-        if self._odometer is None:
-            return
-        step = round_step(
-            sensitivity_squared=round_.noise.sensitivity_squared,
-            share_sigma=sigma,
-            shares_min=round_.noise.honest_min,
-            length=round_.catalogue.statistic_slots,
-        )
-        await self._odometer.charge(round_.name, step)
-
-    def _signed(self, roster: Roster, record: RoundRecord, body: bytes) -> Contribution:
-        digest = sha256(body)
-        statement = contribution_statement(
-            roster.round_name, self.name, roster_hash=roster.hash, body_sha256=digest
-        )
-        return Contribution(
-            round_name=roster.round_name,
-            roster_hash=roster.hash,
-            body=body,
-            sha256=digest,
-            signature=signing.sign(statement, record.held.keys),
-        )
 
     async def _verified_roster(self, round_: Round, record: RoundRecord) -> Roster:
         """Return the roster; a hundred certificates take long, so once, in a thread.
 
         Raises RosterMismatch if this member contributed under another one.
         """
-        if self._roster is None or not _same_roster(self._roster, round_):
+        if self._roster is None or not self._same_roster(self._roster, round_):
             self._roster = await self._fetched_roster(round_, record)
+            self._layout = round_.catalogue
         known = record.contributed
         if known is not None and known.roster_hash != self._roster.hash:
             raise RosterMismatch(
@@ -312,17 +219,20 @@ class Member:
             nonce=record.nonce if revealed else b"",
         )
 
+    def _same_roster(self, verified: Roster, round_: Round) -> bool:
+        """Return whether `round_` shows the roster that was verified.
 
-def _same_roster(verified: Roster, round_: Round) -> bool:
-    """Return whether `round_` shows the roster that was verified.
-
-    Hash and beacon bind every member's keys, commitment and nonce; a roster that is
-    shown in full must be the same to the byte all the same.
-    """
-    return (
-        verified.round_name == round_.name
-        and (not round_.roster or verified.members == round_.roster)
-        and verified.hash == round_.roster_hash
-        and verified.beacon == round_.beacon
-        and verified.layout == round_.catalogue.sha256
-    )
+        Hash and beacon bind every member's keys, commitment and nonce; a roster that is
+        shown in full must be the same to the byte all the same.
+        """
+        return (
+            verified.round_name == round_.name
+            and (not round_.roster or verified.members == round_.roster)
+            and verified.hash == round_.roster_hash
+            and verified.beacon == round_.beacon
+            # A digest takes a millisecond, and mostly it is the very same layout.
+            and (
+                round_.catalogue is self._layout
+                or verified.layout == round_.catalogue.sha256
+            )
+        )

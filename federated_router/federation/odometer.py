@@ -4,7 +4,7 @@ Decides what a window and a lifetime have cost in whole units of zCDP, and refus
 contribution that would pass the member's own limit. Refuses to believe the
 coordinator's ledger, and to know how a step is priced (`privacy.measure`). A charge is
 on disk before the contribution that it pays for, counts once per round however often it
-is repeated, and is given back only where that contribution can never be opened.
+is repeated, and is given back only where nothing was contributed.
 
 It counts what one member publishes. What several members publish about the same person
 is for the federation's account, under its assumption (docs/privacy_model.md).
@@ -85,6 +85,13 @@ class Reading:
     renews_s: float | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Totals:
+    window_units: int
+    lifetime_units: int
+    rounds: int
+
+
 class Odometer:
     """Counts one member's charges in its vault."""
 
@@ -129,9 +136,9 @@ class Odometer:
         _tell(await self._database.write("charge_round", work))
 
     async def refund(self, round_name: str) -> None:
-        """Give a charge back, because its contribution can never be opened.
+        """Give a charge back, because its contribution was never stored, nor sent.
 
-        For a batch that is restored; a round that was not charged changes nothing.
+        A round that was not charged changes nothing.
         """
 
         def work(connection: Connection) -> Reading:
@@ -149,10 +156,11 @@ class Odometer:
         return found
 
     def _reading(self, connection: Connection) -> Reading:
+        totals = self._totals(connection)
         return Reading(
-            window_units=self._window_units(connection),
-            lifetime_units=self._lifetime_units(connection),
-            rounds=self._rounds(connection),
+            window_units=totals.window_units,
+            lifetime_units=totals.lifetime_units,
+            rounds=totals.rounds,
             limit_units=self._limit.units if self._limit else None,
             renews_s=self._renews_s(),
         )
@@ -160,9 +168,9 @@ class Odometer:
     def _refuse_beyond(self, connection: Connection, units: int) -> None:
         """Refuse what passes the limit, or what the columns could not add up."""
         limit_units = self._limit.units if self._limit else UNITS_MAX
+        totals = self._totals(connection)
         free_units = min(
-            limit_units - self._window_units(connection),
-            UNITS_MAX - self._lifetime_units(connection),
+            limit_units - totals.window_units, UNITS_MAX - totals.lifetime_units
         )
         if units <= free_units:
             return
@@ -193,27 +201,19 @@ class Odometer:
             return None
         return next_renewal_s(limit.renewal, limit.zone, self._clock.now_s())
 
-    def _window_units(self, connection: Connection) -> int:
+    def _totals(self, connection: Connection) -> _Totals:
         start_s = self._window_start_s()
-        kept = connection.scalar(
-            select(func.coalesce(func.sum(_CHARGES.c.units), 0)).where(
-                _CHARGES.c.charge_time_s >= start_s
-            )
+        units, rounds = _CHARGES.c.units, func.count()
+        window = func.sum(units).filter(_CHARGES.c.charge_time_s >= start_s)
+        summed = func.coalesce(window, 0), func.coalesce(func.sum(units), 0)
+        kept = connection.execute(select(*summed, rounds).select_from(_CHARGES)).one()
+        folded = connection.execute(select(_FOLDED.c.units, _FOLDED.c.rounds)).one()
+        return _Totals(
+            # Without a calendar the window is the lifetime, what was folded included.
+            window_units=int(kept[0]) + (0 if start_s else int(folded.units)),
+            lifetime_units=int(kept[1]) + int(folded.units),
+            rounds=int(kept[2]) + int(folded.rounds),
         )
-        # Without a calendar the window is the lifetime, what was folded included.
-        return int(kept or 0) + (0 if start_s else self._folded(connection)[0])
-
-    def _lifetime_units(self, connection: Connection) -> int:
-        kept = connection.scalar(select(func.coalesce(func.sum(_CHARGES.c.units), 0)))
-        return int(kept or 0) + self._folded(connection)[0]
-
-    def _rounds(self, connection: Connection) -> int:
-        kept = connection.scalar(select(func.count()).select_from(_CHARGES))
-        return int(kept or 0) + self._folded(connection)[1]
-
-    def _folded(self, connection: Connection) -> tuple[int, int]:
-        row = connection.execute(select(_FOLDED.c.units, _FOLDED.c.rounds)).one()
-        return int(row.units), int(row.rounds)
 
     def _known(self, connection: Connection, round_name: str) -> bool:
         found = select(_CHARGES.c.number).where(_CHARGES.c.round_name == round_name)

@@ -3,41 +3,74 @@
 Decides what of them is shown. Refuses to know who may ask (`kit.ops`).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Final
+from enum import StrEnum, auto
 
 from federated_router.api.v1 import ops_pb2, priors_pb2
 from federated_router.federation.batch import Batch
 from federated_router.federation.statistics import Statistics
 from federated_router.priors.contents import Cell
 
-ENERGY_SOURCE: Final = "modelled"
-"""Energy is configured watts times seconds; nothing here measures it."""
-
 OwnStatistics = Callable[[], ops_pb2.GetStatsResponse]
 
 
-@dataclass(frozen=True, slots=True)
-class LatencyShape:
-    """The dip test of a cell's latencies; `dip` is Hartigan's statistic."""
+class LatencyMeasure(StrEnum):
+    """What a latency is measured of; in the contract by the same names."""
 
+    TIME_PER_TOKEN = auto()  # of a whole request: what rounds sum
+    TIME_TO_FIRST_TOKEN = auto()
+    TIME_PER_OUTPUT_TOKEN = auto()  # after the first
+
+
+_MEASURES = {
+    LatencyMeasure.TIME_PER_TOKEN: ops_pb2.LATENCY_MEASURE_TIME_PER_TOKEN,
+    LatencyMeasure.TIME_TO_FIRST_TOKEN: ops_pb2.LATENCY_MEASURE_TIME_TO_FIRST_TOKEN,
+    LatencyMeasure.TIME_PER_OUTPUT_TOKEN: ops_pb2.LATENCY_MEASURE_TIME_PER_OUTPUT_TOKEN,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyShape:
+    """A sample of a cell's latencies; `dip` is Hartigan's, of their logarithms."""
+
+    cell: Cell
+    measure: LatencyMeasure
     samples: int
     dip: float
     p_value: float
     multimodal: bool
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
 
 
-Shapes = Callable[[], Mapping[Cell, LatencyShape]]
+Shapes = Callable[[], Sequence[LatencyShape]]
+Served = Callable[[], Iterable[ops_pb2.ServedRequests]]
+EnergyLabel = Callable[[], str]
 
 
-def no_shapes() -> Mapping[Cell, LatencyShape]:
+def no_shapes() -> Sequence[LatencyShape]:
     """Return nothing: this member keeps no latencies."""
-    return {}
+    return ()
+
+
+def none_served() -> Iterable[ops_pb2.ServedRequests]:
+    """Return nothing: this member serves no requests itself."""
+    return ()
+
+
+def modelled() -> str:
+    """Return the label of configured watts times seconds: nothing is measured."""
+    return "modelled"
 
 
 def own_statistics(
-    statistics: Statistics, *, shapes: Shapes = no_shapes
+    statistics: Statistics,
+    *,
+    shapes: Shapes = no_shapes,
+    served: Served = none_served,
+    energy_source: EnergyLabel = modelled,
 ) -> OwnStatistics:
     """Return a reader of what no round has taken yet, in the contract's form.
 
@@ -50,11 +83,12 @@ def own_statistics(
             performance=_performance(batch),
             latency_bounds_ms=batch.latency_bounds_ms,
             patterns=_patterns(batch),
-            latency_shapes=_shapes(shapes()),
+            latency_shapes=map(_shape, shapes()),
             requests=_balance(statistics),
             units=ops_pb2.StatisticsUnits(
-                energy_source=ENERGY_SOURCE, **asdict(batch.units)
+                energy_source=energy_source(), **asdict(batch.units)
             ),
+            served=served(),
         )
 
     return read
@@ -85,17 +119,20 @@ def _patterns(batch: Batch) -> Iterator[priors_pb2.PatternPrior]:
         )
 
 
-def _shapes(shapes: Mapping[Cell, LatencyShape]) -> Iterator[ops_pb2.LatencyShape]:
-    for cell, shape in sorted(shapes.items()):
-        yield ops_pb2.LatencyShape(
-            model=cell.model,
-            region=cell.region,
-            tier=cell.tier,
-            samples=shape.samples,
-            statistic=shape.dip,
-            p_value=shape.p_value,
-            multimodal=shape.multimodal,
-        )
+def _shape(shape: LatencyShape) -> ops_pb2.LatencyShape:
+    return ops_pb2.LatencyShape(
+        model=shape.cell.model,
+        region=shape.cell.region,
+        tier=shape.cell.tier,
+        samples=shape.samples,
+        statistic=shape.dip,
+        p_value=shape.p_value,
+        multimodal=shape.multimodal,
+        measure=_MEASURES[shape.measure],
+        p50_ms=shape.p50_ms,
+        p95_ms=shape.p95_ms,
+        p99_ms=shape.p99_ms,
+    )
 
 
 def _balance(statistics: Statistics) -> ops_pb2.RequestBalance:

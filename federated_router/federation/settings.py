@@ -10,7 +10,7 @@ from pydantic import Field
 
 from federated_router.federation.backoff import Backoff
 from federated_router.federation.odometer_settings import OdometerSettings
-from federated_router.federation.verification import (
+from federated_router.federation.terms_verification import (
     COHORT_FAILURE_PROBABILITY,
     Floor,
 )

@@ -46,27 +46,36 @@ ROUNDS = Table(
     Column("keys_number", Integer, ForeignKey("member_keys.number")),
     Column("nonce", LargeBinary),
     Column("roster_hash", LargeBinary),
-    Column("survivors_min", Integer),
-    Column("batch", LargeBinary),
-    Column("body", LargeBinary),
     Column("body_sha256", LargeBinary),
     Column("body_signature", LargeBinary),
-    Column("share_sum", LargeBinary),
-    Column("answer_signature", LargeBinary),
     Column("contributors_min", Integer),
+    Column("survivors_min", Integer),
     Column("cohort_size", Integer),
     Column("cohort_survivors_min", Integer),
     Column("contributors_sha256", LargeBinary),
     Column("combinations", LargeBinary),
     Column("check_signature", LargeBinary),
+    Column("share_sum", LargeBinary),
+    Column("answer_signature", LargeBinary),
     Column("answered_own", Integer),
 )
+"""What was said in a round, without what takes tens of kilobytes."""
 
-
-SMALL_COLUMNS = tuple(
-    column for column in ROUNDS.columns if column.name not in {"batch", "body"}
+BODIES = Table(
+    "member_bodies",
+    _METADATA,
+    Column("round_number", Integer, ForeignKey("member_rounds.number")),
+    Column("batch", LargeBinary, nullable=False),
+    Column("body", LargeBinary, nullable=False),
 )
-"""All of a round but what takes tens of kilobytes."""
+"""What was sent and what is in it; written once, read to be sent or taken back."""
+
+CONTENT = tuple(
+    column.name
+    for column in ROUNDS.columns
+    if column.name not in {"number", "round_name", "state"}
+)
+"""What an ended round loses."""
 
 
 class RecordState(StrEnum):
@@ -119,6 +128,7 @@ class Contributed:
 
     roster_hash: RosterHash
     sha256: bytes
+    signature: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,14 +159,16 @@ def held_keys(row: Row[tuple[object, ...]], *, member: MemberName) -> HeldKeys:
 
 
 def round_record(row: Row[tuple[object, ...]], held: HeldKeys) -> RoundRecord:
-    """Return the record in a row of SMALL_COLUMNS that has not ended."""
+    """Return the small record in a row of ROUNDS that has not ended."""
     contributed = row.body_sha256 is not None
     return RoundRecord(
         round_name=row.round_name,
         state=RecordState(row.state),
         held=held,
         nonce=row.nonce,
-        contributed=Contributed(RosterHash(row.roster_hash), row.body_sha256)
+        contributed=Contributed(
+            RosterHash(row.roster_hash), row.body_sha256, row.body_signature
+        )
         if contributed
         else None,
         promise=_promise(row) if contributed else None,
@@ -169,18 +181,50 @@ def round_record(row: Row[tuple[object, ...]], held: HeldKeys) -> RoundRecord:
     )
 
 
-def whole_record(row: Row[tuple[object, ...]], held: HeldKeys) -> RoundRecord:
-    """Return the record in a row of ROUNDS that has not ended, its bytes included."""
-    return replace(
-        round_record(row, held),
-        batch=None if row.batch is None else Batch.from_bytes(row.batch),
-        contribution=None if row.body is None else _contribution(row),
+def whole_record(small: RoundRecord, body: Row[tuple[object, ...]]) -> RoundRecord:
+    """Return a record with the bytes in its row of BODIES."""
+    if small.contributed is None:
+        return small
+    contribution = Contribution(
+        round_name=small.round_name,
+        roster_hash=small.contributed.roster_hash,
+        body=body.body,
+        sha256=small.contributed.sha256,
+        signature=small.contributed.signature,
     )
+    return replace(small, batch=Batch.from_bytes(body.batch), contribution=contribution)
 
 
-def promise_columns(promise: Promise) -> dict[str, int]:
-    """Return the columns that hold the terms of a contribution."""
-    return asdict(promise)
+def contribution_columns(
+    contribution: Contribution, promise: Promise
+) -> dict[str, bytes | int | str]:
+    """Return what a row of ROUNDS says of a contribution and its terms."""
+    return {
+        "state": RecordState.CONTRIBUTED,
+        "roster_hash": contribution.roster_hash,
+        "body_sha256": contribution.sha256,
+        "body_signature": contribution.signature,
+        **asdict(promise),
+    }
+
+
+def check_columns(check: Check) -> dict[str, bytes | int | str]:
+    """Return what a row of ROUNDS says of a check."""
+    return {
+        "contributors_sha256": check.contributors_sha256,
+        "combinations": check.combinations,
+        "check_signature": check.signature,
+    }
+
+
+def answer_columns(answer: Answer) -> dict[str, bytes | int | str]:
+    """Return what a row of ROUNDS says of an answer."""
+    return {
+        "state": RecordState.ANSWERED,
+        "share_sum": answer.share_sum,
+        "answer_signature": answer.signature,
+        "answered_own": int(answer.own_summed),
+    }
 
 
 def _promise(row: Row[tuple[object, ...]]) -> Promise:
@@ -190,14 +234,4 @@ def _promise(row: Row[tuple[object, ...]]) -> Promise:
         survivors_min=row.survivors_min,
         cohort_size=row.cohort_size or 0,
         cohort_survivors_min=row.cohort_survivors_min or 0,
-    )
-
-
-def _contribution(row: Row[tuple[object, ...]]) -> Contribution:
-    return Contribution(
-        round_name=row.round_name,
-        roster_hash=RosterHash(row.roster_hash),
-        body=row.body,
-        sha256=row.body_sha256,
-        signature=row.body_signature,
     )

@@ -5,8 +5,10 @@ calls and streams (`grpc_rounds`, `grpc_priors`).
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final
 
-from federated_router.api.v1 import aggregation_pb2
+from federated_router.api.v1 import aggregation_pb2, priors_pb2
 from federated_router.crypto import beacon
 from federated_router.crypto.binding import KeyBinding
 from federated_router.crypto.packed_shamir import ROSTER_SIZE_MAX
@@ -26,8 +28,18 @@ from federated_router.federation.survivor_signature import (
     SurvivorSet,
 )
 from federated_router.kit.errors import FieldInvalid
+from federated_router.priors.catalogue import Catalogue
 
-_STATE_PREFIX = "STATE_"
+_STATES: Final = {
+    aggregation_pb2.Round.State.Value(f"STATE_{state.name}"): state
+    for state in RoundState
+}
+
+BODY_WANTED: Final = ("federation-body", "wanted")
+"""Initial metadata of a coordinator that has room for a contribution's body."""
+
+CATALOGUES_KEPT: Final = 4
+"""Layouts that are not read again each time a round is shown."""
 
 
 def round_from_message(message: aggregation_pb2.Round) -> Round:
@@ -35,7 +47,7 @@ def round_from_message(message: aggregation_pb2.Round) -> Round:
     return Round(
         name=message.name,
         state=_state(message.state),
-        catalogue=catalogue_from_message(message.catalogue),
+        catalogue=_catalogue(message.catalogue.SerializeToString(deterministic=True)),
         noise=NoiseTerms(
             scale=message.noise.scale,
             survivors_min=message.noise.survivors_min,
@@ -132,6 +144,12 @@ def roster_from_message(
     )
 
 
+@lru_cache(maxsize=CATALOGUES_KEPT)
+def _catalogue(content: bytes) -> Catalogue:
+    """Return the layout in a message; every view of a round repeats it."""
+    return catalogue_from_message(priors_pb2.Catalogue.FromString(content))
+
+
 def _announced(
     entry: aggregation_pb2.RosterMember, known: Mapping[bytes, Announcement]
 ) -> Announcement:
@@ -154,10 +172,9 @@ def _roster_member(message: aggregation_pb2.RosterEntry) -> RosterMember:
 
 
 def _state(value: int) -> RoundState:
-    try:
-        name = aggregation_pb2.Round.State.Name(value)
-        return RoundState(name.removeprefix(_STATE_PREFIX).lower())
-    except ValueError:
+    found = _STATES.get(value)
+    if found is None:
         raise FieldInvalid(
             "The round is in a state that this version does not know.", field="state"
-        ) from None
+        )
+    return found

@@ -9,11 +9,10 @@ import logging
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Literal, cast
+from typing import cast
 
 import structlog
 
-Level = Literal["debug", "info", "warning", "error"]
 _LEVELS = {
     "debug": logging.DEBUG,
     "info": logging.INFO,

@@ -1,8 +1,12 @@
-"""OpsService, the same for every daemon: status, drain, log level, own statistics."""
+"""OpsService, the same for every daemon: status, drain, log level, own statistics.
+
+And the server that carries it: what a daemon serves, with its operator's service and
+the health of both.
+"""
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import ClassVar
 
 import grpc
@@ -12,10 +16,18 @@ from federated_router.api.v1 import ops_pb2, ops_pb2_grpc
 from federated_router.kit import log as kit_log
 from federated_router.kit.config import DaemonSettings
 from federated_router.kit.errors import FieldInvalid, NotNow, RoleNotAllowed
-from federated_router.kit.grpc_server import Health
+from federated_router.kit.grpc_server import (
+    BoundServer,
+    Health,
+    ServiceBinding,
+    build_server,
+)
 from federated_router.kit.identity import Identity, Role, current_identity
+from federated_router.kit.peers import CallGate
+from federated_router.kit.revocation import Revocations
 
 VERSION = "0.1.0"
+_SERVICE = ops_pb2.DESCRIPTOR.services_by_name["OpsService"]
 _OPERATOR = frozenset({Role.OPERATOR})
 _LEVELS = {
     ops_pb2.LOG_LEVEL_DEBUG: "debug",
@@ -24,6 +36,7 @@ _LEVELS = {
     ops_pb2.LOG_LEVEL_ERROR: "error",
 }
 Statistics = Callable[[], ops_pb2.GetStatsResponse]
+Told = Callable[[], Awaitable[None]]
 
 
 class OpsServicer(ops_pb2_grpc.OpsServiceServicer):
@@ -44,8 +57,8 @@ class OpsServicer(ops_pb2_grpc.OpsServiceServicer):
         settings: DaemonSettings,
         health: Health,
         statistics: Statistics | None = None,
-        on_drain: Callable[[], Awaitable[None]] | None = None,
-        on_resume: Callable[[], Awaitable[None]] | None = None,
+        on_drain: Told | None = None,
+        on_resume: Told | None = None,
     ) -> None:
         self._identity = identity
         self._settings = settings
@@ -117,3 +130,40 @@ class OpsServicer(ops_pb2_grpc.OpsServiceServicer):
                 "plain statistics (ops.statistics_readers)."
             )
         return await asyncio.to_thread(self._statistics)
+
+
+def build_operated_server(
+    settings: DaemonSettings,
+    identity: Identity,
+    bindings: Sequence[ServiceBinding],
+    *,
+    statistics: Statistics | None = None,
+    on_drain: Told | None = None,
+    on_resume: Told | None = None,
+    revocations: Revocations | None = None,
+    gate: CallGate | None = None,
+) -> BoundServer:
+    """Bind a daemon's server: these services, its operator's, and the health of all.
+
+    Must be called inside the event loop. `statistics`, `on_drain` and `on_resume` go to
+    OpsServicer, `revocations` and `gate` to `build_server`, which says what it raises.
+    """
+    names = [binding.descriptor.full_name for binding in bindings]
+    health = Health([*names, _SERVICE.full_name])
+    ops = OpsServicer(
+        identity=identity,
+        settings=settings,
+        health=health,
+        statistics=statistics,
+        on_drain=on_drain,
+        on_resume=on_resume,
+    )
+    return build_server(
+        settings=settings.server,
+        tls=settings.tls,
+        trust_domain=identity.trust_domain,
+        bindings=[*bindings, ServiceBinding(_SERVICE, ops)],
+        health_state=health,
+        revocations=revocations,
+        gate=gate,
+    )

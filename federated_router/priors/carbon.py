@@ -22,7 +22,5 @@ def read_carbon(sums: Sums, region: str) -> Estimate | None:
         over_noise=sums.noise_of("carbon_intensity"),
         under_noise=sums.noise_of("carbon_requests"),
     )
-    if found is None:
-        return None
     unit = sums.catalogue.carbon_unit_g_per_kwh
-    return Estimate(found.value * unit, found.standard_error * unit)
+    return None if found is None else found.times(unit)

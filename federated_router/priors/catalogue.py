@@ -19,8 +19,7 @@ from federated_router.kit.errors import FieldInvalid
 from federated_router.priors import limits
 from federated_router.priors.axes import Axes
 from federated_router.priors.blocks import AnyLayout, Block, Column
-from federated_router.priors.buckets import bucket_index
-from federated_router.priors.contents import Cell, Contents
+from federated_router.priors.contents import Contents
 from federated_router.priors.decoding import contents_of
 from federated_router.priors.layouts import layouts_of, weights_of
 
@@ -127,15 +126,6 @@ class Catalogue(Axes):
         """Length of a contribution, the count of members included."""
         return self.statistic_slots + 1
 
-    def latency_slot(self, cell: Cell, latency_ms_per_token: float) -> int:
-        """Return the performance slot that a success of this speed moves."""
-        bucket = bucket_index(self.latency_bounds_ms, latency_ms_per_token)
-        return self._cell_start(cell) + bucket
-
-    def failure_slot(self, cell: Cell) -> int:
-        """Return the performance slot that a failed request moves."""
-        return self._cell_start(cell) + self.cell_slots - 1
-
     def encode(self, contents: Contents) -> Encoding:
         """Return one member's published slots, each within its bounds.
 
@@ -187,15 +177,6 @@ class Catalogue(Axes):
             },
             triangle=self.triangle,
         )
-
-    def _cell_start(self, cell: Cell) -> int:
-        try:
-            return self.cells.index(cell) * self.cell_slots
-        except ValueError:
-            raise FieldInvalid(
-                "The catalogue has no cell for this model, region and tier.",
-                field="cell",
-            ) from None
 
 
 @lru_cache(maxsize=32)

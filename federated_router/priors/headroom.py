@@ -3,8 +3,11 @@
 Decides which slot is the tightest. Refuses to know rosters and how noise is shared.
 """
 
+from functools import lru_cache
+
 from federated_router.crypto import quantise
 from federated_router.crypto.quantise import SlotScale
+from federated_router.priors.blocks import Column
 from federated_router.priors.catalogue import Catalogue
 
 
@@ -17,9 +20,15 @@ def refuse_overflow(catalogue: Catalogue, *, members: int, noise_sigma: float) -
     Raises:
         HeadroomExceeded: with the needed and the available range as metadata.
     """
-    for column in set(catalogue.columns):
+    for column in _kinds(catalogue):
         quantise.refuse_overflow(
             [SlotScale(float(column.low), float(column.high), 1.0)],
             members=members,
             noise_sigma_steps=noise_sigma * column.factor,
         )
+
+
+@lru_cache(maxsize=32)
+def _kinds(catalogue: Catalogue) -> frozenset[Column]:
+    """Return the columns that differ: a few, of thousands."""
+    return frozenset(catalogue.columns)

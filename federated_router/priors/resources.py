@@ -103,7 +103,7 @@ class _PerRequest:
             over_noise=self.sums.noise_of(block.value),
             under_noise=self.sums.noise_of("latency") * math.sqrt(buckets),
         )
-        return None if found is None else _times(found, unit)
+        return None if found is None else found.times(unit)
 
 
 def _cost_per_token(sums: Sums, counts: CellCounts) -> Estimate | None:
@@ -118,8 +118,4 @@ def _cost_per_token(sums: Sums, counts: CellCounts) -> Estimate | None:
     )
     if found is None:
         return None
-    return _times(found, catalogue.cost_unit / catalogue.token_unit)
-
-
-def _times(estimate: Estimate, unit: float) -> Estimate:
-    return Estimate(estimate.value * unit, estimate.standard_error * unit)
+    return found.times(catalogue.cost_unit / catalogue.token_unit)

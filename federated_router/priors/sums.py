@@ -36,6 +36,10 @@ class Estimate:
     value: float
     standard_error: float
 
+    def times(self, unit: float) -> "Estimate":
+        """Return the estimate in another unit, `unit` of which make one of its own."""
+        return Estimate(self.value * unit, self.standard_error * unit)
+
 
 def ratio(
     over: float, under: float, *, over_noise: float, under_noise: float

@@ -121,11 +121,6 @@ _MECHANISMS: Mapping[type[Step], _Mechanism] = {
 _BY_NAME = {mechanism.name: mechanism for mechanism in _MECHANISMS.values()}
 
 
-def mechanism_name(step: Step) -> str:
-    """Return the name under which the ledger keeps this mechanism."""
-    return _MECHANISMS[type(step)].name
-
-
 def step_text(step: Step, *, context: Mapping[str, str] | None = None) -> str:
     """Return the canonical JSON of `step`; equal steps give equal text.
 

@@ -21,7 +21,11 @@ from federated_router.proxy.service import InferenceServicer as RouterInference
 from federated_router.registry.service import RegistryServicer
 from federated_router.releases.service import ReleaseServicer
 from federated_router.routing.service import RoutingServicer
+from federated_router.synthesis.service import SynthesisServicer
+from node.decoding_service import PrivateDecodingServicer
+from node.engine_service import EngineServicer
 from node.service import InferenceServicer as NodeInference
+from node.shards.service import ShardServicer
 from tests.support.generate_protos import ROOT
 from tests.support.raw_calls import SERVICES
 
@@ -50,13 +54,17 @@ SERVICERS: dict[str, tuple[type[Stated], ...]] = {
     "AggregationService": (AggregationServicer,),
     "AuditService": (AuditServicer,),
     "BudgetService": (BudgetServicer,),
+    "EngineService": (EngineServicer,),
     "InferenceService": (RouterInference, NodeInference),
     "MembersService": (MembersServicer,),
     "NodeRegistryService": (RegistryServicer,),
     "OpsService": (OpsServicer,),
     "PriorsService": (PriorsServicer,),
+    "PrivateDecodingService": (PrivateDecodingServicer,),
     "ReleaseService": (ReleaseServicer,),
     "RoutingService": (RoutingServicer,),
+    "ShardService": (ShardServicer,),
+    "SynthesisService": (SynthesisServicer,),
 }
 
 

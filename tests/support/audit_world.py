@@ -99,6 +99,7 @@ def release(
     *,
     steps_max: int = 4,
     lease_s: float = 60.0,
+    steps_bound: int | None = None,
 ) -> ReserveRequest:
     """Return a request whose charges follow from its step."""
     return ReserveRequest(
@@ -112,6 +113,7 @@ def release(
         steps_max=steps_max,
         lease_s=lease_s,
         event=step_text(step, context={"dataset": "datasets/ward", "policy": "p"}),
+        steps_bound=steps_bound,
     )
 
 
@@ -162,11 +164,13 @@ async def random_history(
     for number in range(length):
         names = random.sample([WARD, RENYI, USER], random.randint(1, 3))
         step = random.choice([TOKEN, NOISE, LAPLACE])
+        steps_max = random.randint(1, 9)
         request = release(
             f"r{seed}-{number}",
             step,
             [TERMS[name] for name in names],
-            steps_max=random.randint(1, 9),
+            steps_max=steps_max,
+            steps_bound=random.choice([None, random.randint(1, steps_max)]),
         )
         try:
             await store.reserve(request)
@@ -188,7 +192,9 @@ async def _settle(store: LedgerStore, random: Random, request_id: str) -> None:
         cause = random.choice(list(ReleaseCause))
         await store.release(found.request_id, owner=OWNER, cause=cause)
         return
-    steps = random.randint(1, found.steps_max)
+    more = random.randint(1, found.steps_max)
+    found = await store.bound(found.request_id, owner=OWNER, steps=more)
+    steps = random.randint(1, found.steps_bound)
     await store.commit(found.request_id, owner=OWNER, steps=steps)
 
 

@@ -58,8 +58,14 @@ async def filled(
     await store.create_account(LARGE)
     # More than a page of the backup.
     await asyncio.gather(*(answered(store, clock, number) for number in range(20)))
+    await store.reserve(release(RUNNING, TOKEN, [LARGE], steps_max=9, steps_bound=3))
+    await store.bound(RUNNING, owner=OWNER, steps=6)
     await store.checkpoint(key)
     return store
+
+
+RUNNING = RequestId("running")
+"""An open hold of 9 steps, of which 6 are allowed."""
 
 
 async def answered(store: SqlLedgerStore, clock: ManualClock, number: int) -> None:

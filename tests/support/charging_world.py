@@ -188,7 +188,7 @@ class ChargingWorld:
 
     async def newest(self) -> Round:
         """Return the newest round as the conductor that lives holds it."""
-        found = self.conductor._held or await self.rounds.newest()
+        found = self.conductor._keeper.held or await self.rounds.newest()
         assert found is not None
         return found
 

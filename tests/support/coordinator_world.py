@@ -8,18 +8,17 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
-import grpc
-
-from coordinator.app import MIGRATIONS, Core, assemble
+from coordinator.app import MIGRATIONS
 from coordinator.config import (
     CoordinatorSettings,
     RoundSettings,
     StoreSettings,
 )
+from coordinator.core import Core, assemble
 from coordinator.priors.settings import CatalogueSettings
 from coordinator.rounds.round import RoundName
+from coordinator.simulation import server
 from federated_router.api.v1 import aggregation_pb2 as pb2
 from federated_router.federation.credentials import Credentials
 from federated_router.federation.round_view import (
@@ -46,8 +45,7 @@ from federated_router.priors.contents import Cell
 from tests.support.round_member import TRUST_DOMAIN, Certificates
 
 CELL = Cell("models/a", "eu")
-CONTEXT = cast("grpc.aio.ServicerContext", None)
-"""The coordinator's handlers never touch the context."""
+CONTEXT = server.CONTEXT
 
 ROUNDS = RoundSettings(
     noise_scale=4.0,

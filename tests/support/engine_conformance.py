@@ -7,11 +7,13 @@ tokens where that many are asked for. Nothing here knows which engine it tests.
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Sequence
 
 import pytest
 
 from federated_router.kit.errors import (
+    DeadlineExceeded,
     Draining,
     FieldInvalid,
     PromptTooLong,
@@ -24,6 +26,7 @@ from node.engine.engine import (
     Piece,
     Pieces,
     Sampling,
+    Terms,
 )
 from node.engine.limits import EngineLimits
 
@@ -57,6 +60,25 @@ class CountingSteps:
     def close(self) -> None:
         """Tell the test, from whichever thread."""
         self._loop.call_soon_threadsafe(self.closed.set)
+
+
+class PatientSteps:
+    """A private job of two tokens that may not go on at once."""
+
+    def __init__(self, *, pauses: int) -> None:
+        self._left: list[tuple[int, bool] | None] = [
+            *[None] * pauses,
+            (70, False),
+            *[None] * pauses,
+            (70, True),
+        ]
+
+    def step(self) -> tuple[int, bool] | None:
+        """Return the next token, or None."""
+        return self._left.pop(0)
+
+    def close(self) -> None:
+        """Hold nothing."""
 
 
 async def all_of(pieces: Pieces) -> list[Piece]:
@@ -138,6 +160,40 @@ class EngineConformance:
         answers = await asyncio.gather(*(all_of(pieces) for pieces in admitted))
         assert all(len(ids_of(answer)) == LONG_TOKENS for answer in answers)
 
+    async def test_waiting_request_is_refused_at_its_deadline(
+        self, engine: Engine
+    ) -> None:
+        """Who waits in vain hears so, and leaves its place to another."""
+        prompt = engine.prompt_ids(QUESTION)
+        long = Sampling(tokens_max=LONG_TOKENS)
+        running = [engine.generate(prompt, long) for _ in range(SLOTS)]
+        late = engine.generate(prompt, long, Terms(deadline_s=time.monotonic()))
+
+        with pytest.raises(DeadlineExceeded):
+            await all_of(late)
+
+        answers = await asyncio.gather(*(all_of(pieces) for pieces in running))
+        assert all(len(ids_of(answer)) == LONG_TOKENS for answer in answers)
+        await idle(engine)
+
+    async def test_every_token_has_its_log_probability_where_asked(
+        self, engine: Engine
+    ) -> None:
+        """One entry per token, the drawn one's own, and the likeliest in order."""
+        prompt = engine.prompt_ids(QUESTION)
+        sampling = Sampling(tokens_max=6, logprobs=1)
+
+        asked = await all_of(engine.generate(prompt, sampling))
+        plain = await all_of(engine.generate(prompt, Sampling(tokens_max=6)))
+
+        told = [entry for piece in asked for entry in piece.logprobs]
+        assert [entry.token_id for entry in told] == ids_of(asked) == ids_of(plain)
+        for entry in told:
+            # Greedy: what is drawn is the likeliest.
+            assert entry.alternatives == ((entry.token_id, entry.logprob),)
+            assert entry.logprob <= 0
+        assert not any(piece.logprobs for piece in plain)
+
     async def test_prompt_that_exceeds_the_context_is_refused(
         self, engine: Engine
     ) -> None:
@@ -157,6 +213,11 @@ class EngineConformance:
             Sampling(tokens_max=1, top_k=-1),
             Sampling(tokens_max=1, top_p=0.0),
             Sampling(tokens_max=1, seed=2**64),
+            Sampling(tokens_max=1, repetition_penalty=0.0),
+            Sampling(tokens_max=1, repetition_penalty=2.5),
+            Sampling(tokens_max=1, repetition_penalty=float("nan")),
+            Sampling(tokens_max=1, logprobs=-1),
+            Sampling(tokens_max=1, logprobs=21),
             Sampling(tokens_max=1, stop=("",)),
         ],
     )
@@ -226,6 +287,17 @@ class EngineConformance:
 
         assert text_of(pieces) == whole[: whole.index(stop)]
         assert pieces[-1].finish is FinishReason.STOP
+
+    async def test_private_job_that_may_not_go_on_yet_waits_for_no_loss(
+        self, engine: Engine
+    ) -> None:
+        """A step without a token is no end: the job goes on once it may."""
+        steps = PatientSteps(pauses=3)
+
+        pieces = await all_of(engine.run_stepper(lambda: steps))
+
+        assert ids_of(pieces) == [70, 70]
+        assert pieces[-1].finish is FinishReason.LENGTH
 
     async def test_private_job_streams_beside_the_batch(self, engine: Engine) -> None:
         """Private decoding and public requests share one model fairly."""

@@ -42,13 +42,19 @@ POLICY = {
 }
 
 
-def router_settings(pki: Pki, directory: Path) -> RouterSettings:
+def router_settings(
+    pki: Pki, directory: Path, *, instalment: int = 16
+) -> RouterSettings:
     """Return a router's settings with short waits."""
     return RouterSettings(
         tls=pki.tls(Role.ROUTER, "r1"),
         ops=OpsSettings(statistics_readers=("op",)),
         server=ServerSettings(stop_grace_s=1.0),
-        proxy=ProxySettings(connect_timeout_s=0.5, prompt_bytes_max=4096),
+        proxy=ProxySettings(
+            connect_timeout_s=0.5,
+            prompt_bytes_max=4096,
+            private_instalment_tokens=instalment,
+        ),
         budget=BudgetSettings(
             url=f"sqlite+aiosqlite:///{directory / 'ledger.sqlite'}",
             expire_interval_s=0.2,
@@ -139,9 +145,12 @@ class RouterSetting:
 
 
 @asynccontextmanager
-async def router_in(pki: Pki, directory: Path) -> AsyncIterator[RouterSetting]:
+async def router_in(
+    pki: Pki, directory: Path, *, instalment: int = 16
+) -> AsyncIterator[RouterSetting]:
     """Run a router whose state lies in `directory`."""
-    daemon = await build(router_settings(pki, directory))
+    settings = router_settings(pki, directory, instalment=instalment)
+    daemon = await build(settings)
     async with running(daemon), AsyncExitStack() as stack:
         yield RouterSetting(pki, daemon.address, stack)
 

@@ -10,6 +10,7 @@ import pytest
 from federated_router.budget.port import LedgerStore
 from federated_router.kit.clock import ManualClock
 from tests.support.ledger_accounts_conformance import AccountsConformance
+from tests.support.ledger_bounds_conformance import BoundsConformance
 from tests.support.ledger_records_conformance import RecordsConformance
 from tests.support.ledger_reserve_conformance import ReserveConformance
 from tests.support.ledger_settle_conformance import SettleConformance
@@ -23,6 +24,7 @@ class LedgerConformance(
     AccountsConformance,
     ReserveConformance,
     SettleConformance,
+    BoundsConformance,
     WindowsConformance,
     RecordsConformance,
 ):

@@ -1,10 +1,10 @@
-"""A process that dies by SIGKILL at every point of a reserve and a commit in turn.
+"""A process that dies by SIGKILL at every point of a reserve, a bound and a commit.
 
 Run as `python -m tests.support.ledger_crasher URL`. For each crash point (the store
 tells every statement of a batch, and the commit), a forked child opens the ledger,
-reserves and commits the request `point-N` and kills itself on the way. What the child
-was told before it died is printed: `N reserved`, `N committed`; `N done` ends the last
-line.
+reserves, bounds and commits the request `point-N` and kills itself on the way. What the
+child was told before it died is printed: `N reserved`, `N bounded`, `N committed`;
+`N done` ends the last line.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from federated_router.kit.clock import ManualClock
 from tests.support.ledger_world import BOTH, NOON_S, OWNER, request
 
 TOKENS = 7
+FIRST = 4
 
 
 def dying_at(point: int) -> Callable[[BatchPoint], None]:
@@ -35,7 +36,7 @@ def dying_at(point: int) -> Callable[[BatchPoint], None]:
 
 
 async def live(url: str, point: int) -> None:
-    """Reserve and commit, telling what was acknowledged."""
+    """Reserve, bound and commit, telling what was acknowledged."""
     store = await SqlLedgerStore.open(
         url,
         clock=ManualClock(NOON_S),
@@ -43,8 +44,10 @@ async def live(url: str, point: int) -> None:
         observe_batch=dying_at(point),
     )
     request_id = f"point-{point}"
-    await store.reserve(request(request_id, charges=BOTH))
+    await store.reserve(request(request_id, charges=BOTH, steps_bound=FIRST))
     tell(point, "reserved")
+    await store.bound(RequestId(request_id), owner=OWNER, steps=TOKENS)
+    tell(point, "bounded")
     await store.commit(RequestId(request_id), owner=OWNER, steps=TOKENS)
     tell(point, "committed")
     await store.close()

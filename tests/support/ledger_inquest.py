@@ -102,6 +102,8 @@ async def _nothing_acknowledged_is_lost(
         if told["what"] == "committed":
             assert one.state is ReservationState.COMMITTED
             assert one.steps_charged == told["steps"]
+        elif told["what"] == "bounded":
+            assert one.steps_bound >= int(str(told["steps"]))
         elif told["what"] == "released":
             assert one.state is ReservationState.RELEASED
         if told.get("answer"):

@@ -31,6 +31,7 @@ from federated_router.kit.clock import ManualClock
 from federated_router.kit.errors import (
     AccountClosed,
     BudgetExhausted,
+    FieldInvalid,
     NotNow,
     SecondPersonNeeded,
 )
@@ -88,7 +89,11 @@ class LedgerMachine(RuleBasedStateMachine):
         return Owner("router-1", f"boot-{self.boot}")
 
     def asked(
-        self, charges: dict[AccountName, int], steps_max: int, lease_s: float
+        self,
+        charges: dict[AccountName, int],
+        steps_max: int,
+        lease_s: float,
+        steps_bound: int | None = None,
     ) -> ReserveRequest:
         """Return a new request; it opens the block if nobody did."""
         self.count += 1
@@ -100,6 +105,7 @@ class LedgerMachine(RuleBasedStateMachine):
             owner=self.owner(),
             body=f"r{self.count}",
             opens=(block_terms(TERMS[0], BLOCK),) if BLOCK in charges else (),
+            steps_bound=steps_bound,
         )
 
     def expect(self, asked: ReserveRequest) -> bool:
@@ -113,6 +119,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 owner=self.owner().boot,
                 units=charges,
                 steps=asked.steps_max,
+                bound=asked.steps_bound or asked.steps_max,
                 lease_s=self.clock.now_s() + asked.lease_s,
             ),
         )
@@ -124,13 +131,20 @@ class LedgerMachine(RuleBasedStateMachine):
         cost=units,
         steps_max=units,
         lease_s=leases_s,
+        first=st.none() | units,
     )
     def reserve(
-        self, names: set[AccountName], cost: int, steps_max: int, lease_s: float
+        self,
+        names: set[AccountName],
+        cost: int,
+        steps_max: int,
+        lease_s: float,
+        first: int | None,
     ) -> str:
         """Ask for a hold; the model knows whether it fits."""
         charges = {name: cost + place for place, name in enumerate(sorted(names))}
-        asked = self.asked(charges, steps_max, lease_s)
+        bound = None if first is None else min(first, steps_max)
+        asked = self.asked(charges, steps_max, lease_s, bound)
         if self.expect(asked):
             answer = self.run(self.store.reserve(asked))
             assert answer.outcome is ReserveOutcome.OPENED
@@ -171,15 +185,45 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(request_id=requests, share=st.floats(min_value=0.0, max_value=1.0))
     def commit(self, request_id: str, share: float) -> None:
-        """Charge a part of the hold; a settled or foreign hold refuses."""
+        """Charge a part of what was allowed; a settled or foreign hold refuses."""
         if not request_id:
             return
         held = self.run(self.store.get_reservation(RequestId(request_id)))
-        steps = max(1, round(share * held.steps_max))
+        steps = max(1, round(share * held.steps_bound))
         call = self.store.commit(RequestId(request_id), owner=self.owner(), steps=steps)
         same = held.state is ReservationState.COMMITTED and steps == held.steps_charged
         if self.settles(request_id, held, call, same=same):
             self.model.settle(request_id, steps, ReservationState.COMMITTED)
+
+    @rule(request_id=requests, steps=st.integers(min_value=-1, max_value=14))
+    def bound(self, request_id: str, steps: int) -> None:
+        """Allow more steps: never fewer, never more than held, only by the holder."""
+        if not request_id:
+            return
+        one = self.model.requests[request_id]
+        held = self.run(self.store.get_reservation(RequestId(request_id)))
+        assert held.steps_bound == one.bound
+        call = self.store.bound(RequestId(request_id), owner=self.owner(), steps=steps)
+        if not one.is_held or one.owner != self.owner().boot:
+            with pytest.raises(NotNow):
+                self.run(call)
+        elif not 1 <= steps <= one.steps:
+            with pytest.raises(FieldInvalid):
+                self.run(call)
+        else:
+            one.bound = max(one.bound, steps)
+            assert self.run(call).steps_bound == one.bound
+
+    @rule(request_id=requests, more=units)
+    def commit_beyond_the_bound(self, request_id: str, more: int) -> None:
+        """More than was allowed was never taken: such a count is refused."""
+        if not request_id:
+            return
+        one = self.model.requests[request_id]
+        steps = one.bound + more
+        call = self.store.commit(RequestId(request_id), owner=self.owner(), steps=steps)
+        with pytest.raises((FieldInvalid, NotNow)):
+            self.run(call)
 
     @rule(request_id=consumes(requests))
     def release(self, request_id: str) -> None:
@@ -245,7 +289,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule()
     def expire(self) -> None:
-        """Settle in full what is past its lease, and only that."""
+        """Charge up to its bound what is past its lease, and only that."""
         self.expired(self.model.due(), self.run(self.store.expire_due()))
 
     @rule()
@@ -256,10 +300,10 @@ class LedgerMachine(RuleBasedStateMachine):
         self.expired(self.model.held(), settled)
 
     def expired(self, expected: set[str], settled: tuple[Reservation, ...]) -> None:
-        """Settle in the model what the store has charged in full."""
+        """Settle in the model what the store has charged up to its bound."""
         assert {hold.request_id for hold in settled} == expected
         for request_id in expected:
-            steps = self.model.requests[request_id].steps
+            steps = self.model.requests[request_id].bound
             self.model.settle(request_id, steps, ReservationState.EXPIRED)
 
     @invariant()

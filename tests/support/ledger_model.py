@@ -50,6 +50,7 @@ class ModelRequest:
     owner: str
     units: dict[AccountName, int]
     steps: int
+    bound: int
     lease_s: float
     state: ReservationState = ReservationState.RESERVED
 

@@ -31,6 +31,7 @@ from federated_router.budget.reservation import (
     Owner,
     ReleaseCause,
     RequestId,
+    Reservation,
 )
 from federated_router.budget.sql.batch import BatchPoint
 from federated_router.budget.sql.store import SqlLedgerStore
@@ -97,7 +98,8 @@ class Router:
             charges=tuple(
                 (name, self.draw.randint(1, 3)) for name in (DATASET, user, block)
             ),
-            steps_max=self.draw.randint(1, 12),
+            steps_max=self.draw.randint(4, 12),
+            steps_bound=self.draw.choice((None, 1, 4)),
             owner=self.owner,
             lease_s=self.draw.choice((0.05, 600.0, 600.0, 600.0)),
             body=request_id,
@@ -107,9 +109,20 @@ class Router:
         if answer.outcome is not ReserveOutcome.OPENED:
             self.tell("error", request_id, text="a new request was replayed")
         self.tell("reserved", request_id)
-        await self.end(RequestId(request_id), asked.steps_max)
+        bound = await self.bounded(RequestId(request_id), answer.reservation)
+        await self.end(RequestId(request_id), bound)
 
-    async def end(self, request_id: RequestId, steps_max: int) -> None:
+    async def bounded(self, request_id: RequestId, held: Reservation) -> int:
+        """Allow more steps as long as the draw says so; return how many."""
+        bound = held.steps_bound
+        while bound < held.steps_max and self.draw.random() < 0.7:
+            more = self.draw.randint(bound + 1, held.steps_max)
+            after = await self.store.bound(request_id, owner=self.owner, steps=more)
+            bound = after.steps_bound
+            self.tell("bounded", request_id, steps=bound)
+        return bound
+
+    async def end(self, request_id: RequestId, steps_bound: int) -> None:
         """Commit, release, prolong or forget."""
         ways = ("commit", "commit", "answer", "release", "prolong", "forget")
         way = self.draw.choice(ways)
@@ -122,7 +135,7 @@ class Router:
             return
         if way == "prolong":
             await self.store.extend_lease(request_id, owner=self.owner, lease_s=900.0)
-        steps = self.draw.randint(1, steps_max)
+        steps = self.draw.randint(1, steps_bound)
         now_s = time.time()
         kept = Answer(
             request_id=request_id,

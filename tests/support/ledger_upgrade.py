@@ -1,4 +1,4 @@
-"""What an upgrade from revision 1 must keep; each database inherits these tests.
+"""What an upgrade from revisions 1 and 2 must keep; each database inherits these tests.
 
 A subclass's module provides the fixture `url`, the address of an empty database.
 """
@@ -15,6 +15,7 @@ from federated_router.budget.reservation import (
 from federated_router.budget.sql.store import SqlLedgerStore
 from federated_router.kit.clock import ManualClock
 from tests.support.ledger_v1 import BALANCES, TIME_S, write_v1
+from tests.support.ledger_v2 import ANSWER, write_v2
 from tests.support.ledger_world import (
     DATASET,
     OWNER,
@@ -29,7 +30,7 @@ from tests.support.ledger_world import (
 
 
 class LedgerUpgrade:
-    """The promises of the second revision to ledgers of the first."""
+    """The promises of later revisions to ledgers of earlier ones."""
 
     __test__ = False
 
@@ -71,6 +72,46 @@ class LedgerUpgrade:
         assert await balance(store, DATASET) == Balance(234, 100, 234)
         assert (await journal(store))[-1].entry.kind is EntryKind.RESERVED
         await assert_chained(store)
+        await store.close()
+
+    async def test_reservation_of_an_older_revision_allows_all_that_it_holds(
+        self, url: str, tmp_path: Path
+    ) -> None:
+        """Nobody wrote down how far it went: what is left of it is charged in full."""
+        await write_v2(url, tmp_path)
+        store = await SqlLedgerStore.open(url, clock=ManualClock(TIME_S + 1))
+
+        found = [
+            await store.get_reservation(RequestId(one))
+            for one in ("r1", "r2", "r3", "r4")
+        ]
+        (expired,) = await store.expire_due()
+
+        assert [one.steps_bound for one in found] == [100, 100, 100, 10]
+        assert [one.steps_charged for one in found] == [7, 0, 0, 10]
+        assert expired.steps_charged == 100
+        assert await balance(store, DATASET) == Balance(234, 0, 234)
+        await assert_chained(store)
+        await store.close()
+
+    async def test_upgraded_ledger_keeps_answers_and_takes_bounds(
+        self, url: str, tmp_path: Path
+    ) -> None:
+        """What was published is served on, and new requests go by instalments."""
+        await write_v2(url, tmp_path)
+        store = await SqlLedgerStore.open(url, clock=ManualClock(TIME_S))
+
+        answer = await store.stored_answer(
+            RequestId("r1"), body_digest=bytes(32), cache_key=None
+        )
+        await store.reserve(request("new", charges=((DATASET, 1),), steps_bound=4))
+        await store.bound(RequestId("new"), owner=OWNER, steps=9)
+        orphans = await store.settle_orphans(Owner(OWNER.instance, "boot-9"))
+
+        assert answer is not None
+        assert answer.content == ANSWER
+        assert [one.steps_charged for one in orphans] == [100, 9]
+        assert await balance(store, DATASET) == Balance(243, 0, 243)
         await store.close()
 
     async def test_upgrade_happens_once(self, url: str, tmp_path: Path) -> None:

@@ -68,6 +68,7 @@ def request(
     lease_s: float = LEASE_S,
     event: str = '{"mechanism":"token","rho_units":2}',
     opens: tuple[AccountTerms, ...] = (),
+    steps_bound: int | None = None,
 ) -> ReserveRequest:
     """Return a request that costs at most 200 units of DATASET unless told else."""
     return ReserveRequest(
@@ -79,6 +80,7 @@ def request(
         lease_s=lease_s,
         event=event,
         opens=opens,
+        steps_bound=steps_bound,
     )
 
 

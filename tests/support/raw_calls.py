@@ -11,6 +11,8 @@ from federated_router.api.v1 import (
     aggregation_pb2,
     audit_pb2,
     budget_pb2,
+    decoding_pb2,
+    engine_pb2,
     inference_pb2,
     members_pb2,
     ops_pb2,
@@ -18,6 +20,8 @@ from federated_router.api.v1 import (
     registry_pb2,
     release_pb2,
     routing_pb2,
+    shards_pb2,
+    synthesis_pb2,
 )
 from federated_router.kit.grpc_client import MESSAGE_BYTES_MAX
 from federated_router.kit.grpc_errors import answered_by_peer, translate
@@ -28,6 +32,8 @@ SERVICES = {
         aggregation_pb2,
         audit_pb2,
         budget_pb2,
+        decoding_pb2,
+        engine_pb2,
         inference_pb2,
         members_pb2,
         ops_pb2,
@@ -35,6 +41,8 @@ SERVICES = {
         registry_pb2,
         release_pb2,
         routing_pb2,
+        shards_pb2,
+        synthesis_pb2,
     )
     for service in file.DESCRIPTOR.services_by_name.values()
 }

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 
 from federated_router.crypto import beacon, ckks, opening, packed_shamir, quantise
 from federated_router.crypto.body import CIPHERTEXT_BYTES
+from federated_router.crypto.body_layout import BodyLayout
 from federated_router.crypto.transcript import MemberName
 from federated_router.federation.credentials import Credentials
-from federated_router.federation.holder import sealed_bytes
 from federated_router.federation.noise_terms import NoiseTerms
 from federated_router.federation.round_view import (
     Announcement,
@@ -147,13 +147,11 @@ class MemoryCoordinator:
         """Return what the contributors sealed to one holder."""
         claim = self.contributor_set()
         index = [entry.member for entry in self.round.roster].index(holder)
-        size = sealed_bytes(self.roster)
-        ciphertext = self.ciphertexts * CIPHERTEXT_BYTES
-        start = ciphertext + index * size
+        layout = BodyLayout(self.ciphertexts, self.roster.thresholds)
         parts = [
-            self.contributions[self.roster.member_of(entry.number)].body[
-                start : start + size
-            ]
+            layout.sealed_for(
+                self.contributions[self.roster.member_of(entry.number)].body, index + 1
+            )
             for entry in claim.contributors
         ]
         return SealedShares(claim, b"".join(parts))

@@ -12,8 +12,8 @@ from federated_router.federation.credentials import Credentials
 from federated_router.federation.member import Member
 from federated_router.federation.round_view import RoundsClient
 from federated_router.federation.statistics import Statistics
+from federated_router.federation.terms_verification import Floor
 from federated_router.federation.vault import Vault
-from federated_router.federation.verification import Floor
 from federated_router.kit.authority import Authority, IdentityFiles
 from federated_router.kit.clock import Clock
 from federated_router.kit.identity import Identity, Role

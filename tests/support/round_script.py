@@ -4,12 +4,8 @@ import hashlib
 from dataclasses import replace
 
 from coordinator.rounds import events, lifecycle
-from coordinator.rounds.round import (
-    Contribution,
-    JoinedMember,
-    Round,
-    RoundName,
-)
+from coordinator.rounds.participants import Contribution, JoinedMember
+from coordinator.rounds.round import Round, RoundName
 from coordinator.rounds.state import State
 from coordinator.rounds.terms import Durations, Terms
 from federated_router.crypto import beacon

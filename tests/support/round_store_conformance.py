@@ -4,18 +4,19 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
 import pytest
-from sqlalchemy import delete, text, update
+from sqlalchemy import delete, text
 
 from coordinator import schema
 from coordinator.app import MIGRATIONS
 from coordinator.priors.store import PriorsStore
 from coordinator.rounds import events, lifecycle, share_rows
+from coordinator.rounds.contents import NOTHING, Contents
 from coordinator.rounds.round import Round, RoundName
 from coordinator.rounds.state import State
 from coordinator.rounds.store import Request, RoundStore
 from coordinator.rounds.upload import Body
+from federated_router.crypto.body_layout import BodyLayout
 from federated_router.crypto.packed_shamir import Thresholds
-from federated_router.crypto.sealing import OVERHEAD_BYTES
 from federated_router.kit.database import Database
 from federated_router.kit.errors import (
     PriorsUnknown,
@@ -55,14 +56,15 @@ class OpenStores:
         """Store one transition with what belongs to it."""
         after = lifecycle.advance(before, event, script.START_S)
         assert after is not before
-        bodies: tuple[Body, ...] = ()
-        priors = None
+        contents, priors = NOTHING, None
         if isinstance(event, events.Contributed):
             index = int(event.member.rpartition("-")[2])
-            bodies = (Body(event.member, script.body(index)),)
+            contents = Contents(bodies=[Body(event.member, script.body(index))])
+        if isinstance(event, events.Checked):
+            contents = Contents(checks={event.member: event.combinations})
         if isinstance(event, events.Released):
             priors = published(event.revision)
-        return await self.rounds.save(before, after, bodies=bodies, priors=priors)
+        return await self.rounds.save(before, after, contents=contents, priors=priors)
 
 
 def published(revision: int) -> Priors:
@@ -137,9 +139,7 @@ class RoundStoreConformance:
         shares = await stores.rounds.sealed_shares(held, script.member(2))
         ciphertext = await stores.rounds.ciphertext(held, script.member(4))
 
-        start = held.ciphertext_bytes + held.sealed_share_bytes
-        end = start + held.sealed_share_bytes
-        dealt = [script.body(index)[start:end] for index in (1, 2, 3, 4)]
+        dealt = [held.layout.sealed_for(script.body(i), 2) for i in (1, 2, 3, 4)]
         assert shares == b"".join(dealt)
         assert ciphertext == script.body(4)[: held.ciphertext_bytes]
 
@@ -152,36 +152,17 @@ class RoundStoreConformance:
     ) -> None:
         """How many holders share a row changes speed, not whose share it is."""
         thresholds = Thresholds.for_roster(script.MEMBERS)
-        size = thresholds.share_bytes + OVERHEAD_BYTES
+        size = BodyLayout(1, thresholds).sealed_bytes(script.MEMBERS)
         monkeypatch.setattr(share_rows, "ROW_BYTES", shares_in_a_row * size)
         held = await stores.play(*path_to(State.CHECKING))
 
         for place, holder in enumerate(held.roster):
             found = await stores.rounds.sealed_shares(held, holder)
-            start = held.ciphertext_bytes + place * held.sealed_share_bytes
-            end = start + held.sealed_share_bytes
-            dealt = [script.body(index)[start:end] for index in (1, 2, 3, 4)]
+            dealt = [
+                held.layout.sealed_for(script.body(index), place + 1)
+                for index in (1, 2, 3, 4)
+            ]
             assert found == b"".join(dealt)
-
-    async def test_shares_in_bodies_of_an_earlier_version_are_found(
-        self, stores: OpenStores
-    ) -> None:
-        """A round that ran while the coordinator was upgraded goes on."""
-        held = await stores.play(*path_to(State.CHECKING))
-        async with stores.database.transaction("as before") as connection:
-            await connection.execute(delete(schema.sealed_shares))
-            for index in (1, 2, 3, 4):
-                await connection.execute(
-                    update(schema.contributions)
-                    .where(schema.contributions.c.member == script.member(index))
-                    .values(body=script.body(index))
-                )
-
-        found = await stores.rounds.sealed_shares(held, script.member(2))
-
-        start = held.ciphertext_bytes + held.sealed_share_bytes
-        end = start + held.sealed_share_bytes
-        assert found == b"".join(script.body(i)[start:end] for i in (1, 2, 3, 4))
 
     async def test_holder_gets_all_contributors_shares_or_none(
         self, stores: OpenStores

@@ -1,15 +1,26 @@
 """A node whose every answer a test writes: the peer that no real node can be."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Mapping,
+)
 from contextlib import aclosing, asynccontextmanager
 from typing import ClassVar
 
 import grpc
 
+from federated_router.api.v1 import (
+    decoding_pb2,
+    decoding_pb2_grpc,
+    registry_pb2,
+    registry_pb2_grpc,
+)
 from federated_router.api.v1 import inference_pb2 as pb
 from federated_router.api.v1 import inference_pb2_grpc as pb_grpc
-from federated_router.api.v1 import registry_pb2, registry_pb2_grpc
 from federated_router.kit.config import ServerSettings
 from federated_router.kit.grpc_client import Channels
 from federated_router.kit.grpc_server import Health, ServiceBinding, build_server
@@ -18,6 +29,7 @@ from tests.support.fix_pki import DOMAIN, Pki
 
 Events = AsyncGenerator[pb.GenerateResponse, None]
 Script = Callable[[pb.Generation, grpc.aio.ServicerContext], Events]
+OnGrant = Callable[[int], Awaitable[None]]
 MODEL = "models/m"
 
 
@@ -55,6 +67,8 @@ class ScriptedNode(pb_grpc.InferenceServiceServicer):
         self.name = f"nodes/{node_id}"
         self.requests: list[pb.Generation] = []
         self.cancelled = 0
+        self.credit = ScriptedCredit()
+        self.leave: Callable[[], Awaitable[object]]
         self.script: Script = self.answer
 
     async def answer(self, _: pb.Generation, __: grpc.aio.ServicerContext) -> Events:
@@ -98,6 +112,37 @@ class ScriptedNode(pb_grpc.InferenceServiceServicer):
         return whole
 
 
+class ScriptedCredit(decoding_pb2_grpc.PrivateDecodingServiceServicer):
+    """Takes every grant for a scripted node, unless `on_grant` refuses it.
+
+    `heard` are the calls, `taken` those that were answered.
+    """
+
+    CALLERS: ClassVar[Mapping[str, frozenset[Role]]] = {
+        "ExtendGrant": frozenset({Role.ROUTER})
+    }
+
+    def __init__(self) -> None:
+        self.heard: list[int] = []
+        self.taken: list[int] = []
+        self.on_grant: OnGrant | None = None
+
+    @property
+    def tokens(self) -> int:
+        """Return the largest grant taken so far."""
+        return max(self.taken, default=0)
+
+    async def ExtendGrant(  # noqa: N802 - named by the contract.
+        self, request: decoding_pb2.ExtendGrantRequest, _: grpc.aio.ServicerContext
+    ) -> decoding_pb2.ExtendGrantResponse:
+        """Remember the grant."""
+        self.heard.append(request.tokens_granted)
+        if self.on_grant is not None:
+            await self.on_grant(request.tokens_granted)
+        self.taken.append(request.tokens_granted)
+        return decoding_pb2.ExtendGrantResponse(tokens_granted=self.tokens)
+
+
 @asynccontextmanager
 async def scripted_node(
     pki: Pki, node_id: str, router_address: str
@@ -109,13 +154,20 @@ async def scripted_node(
         settings=ServerSettings(),
         tls=tls,
         trust_domain=DOMAIN,
-        bindings=[ServiceBinding(service, node)],
+        bindings=[
+            ServiceBinding(service, node),
+            ServiceBinding(
+                decoding_pb2.DESCRIPTOR.services_by_name["PrivateDecodingService"],
+                node.credit,
+            ),
+        ],
         health_state=Health([]),
     )
     await bound.server.start()
     channel = Channels(tls, trust_domain=DOMAIN).open(router_address, role=Role.ROUTER)
     try:
-        await registry_pb2_grpc.NodeRegistryServiceStub(channel).RegisterNode(
+        registry = registry_pb2_grpc.NodeRegistryServiceStub(channel)
+        lease = await registry.RegisterNode(
             registry_pb2.RegisterNodeRequest(
                 node=registry_pb2.Node(
                     name=node.name,
@@ -133,6 +185,10 @@ async def scripted_node(
             ),
             timeout=5,
         )
+        farewell = registry_pb2.DeregisterNodeRequest(
+            name=node.name, lease_id=lease.lease_id
+        )
+        node.leave = lambda: registry.DeregisterNode(farewell, timeout=5)
         yield node
     finally:
         await channel.close()

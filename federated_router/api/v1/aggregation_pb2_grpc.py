@@ -155,6 +155,8 @@ class AggregationServiceServicer:
     def WatchRound(self, request, context):
         """Streams a round at once and whenever it changes; `rounds/-` is whichever round is
         the newest. A response is repeated unchanged as a sign of life at least every 30 s.
+        In the full view a round that was published or rejected comes with its report; the
+        basic view, which members watch, never has one.
 
         Caller: members and operators.
         Idempotent: yes.
@@ -201,12 +203,16 @@ class AggregationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SubmitContribution(self, request_iterator, context):
-        """Submits a contribution: one header, then chunks of at most 1 MiB.
+        """Submits a contribution: one header, then chunks of at most 1 MiB. Chunks are wanted
+        once the call's initial metadata came, with `federation-body: wanted`; before, they may
+        wait in buffers or be refused. Metadata without it comes with the end of the call.
+        A coordinator that has no room for the body within `rounds.transfer_timeout_s` says
+        LIMIT_REACHED.
 
         Caller: members on the roster.
         Idempotent: by digest; another body is SHARE_CONFLICT.
         Errors: ROUND_STATE_WRONG, NOT_ON_ROSTER, ROSTER_MISMATCH, SIGNATURE_INVALID,
-        CIPHERTEXT_MALFORMED, SHARE_CONFLICT, FIELD_INVALID (size or digest).
+        CIPHERTEXT_MALFORMED, SHARE_CONFLICT, FIELD_INVALID (size or digest), LIMIT_REACHED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

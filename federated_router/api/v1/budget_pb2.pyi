@@ -127,7 +127,7 @@ class BlockTerms(_message.Message):
     def __init__(self, scheme: _Optional[_Union[BlockTerms.Scheme, str]] = ..., bucket_count: _Optional[int] = ..., epsilon: _Optional[float] = ..., limit_units: _Optional[int] = ...) -> None: ...
 
 class Reservation(_message.Message):
-    __slots__ = ("name", "state", "reserved_units", "charged_units", "steps", "create_time", "accounts", "settle_time", "event")
+    __slots__ = ("name", "state", "reserved_units", "charged_units", "steps", "create_time", "accounts", "settle_time", "event", "steps_bound")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[Reservation.State]
@@ -149,6 +149,7 @@ class Reservation(_message.Message):
     ACCOUNTS_FIELD_NUMBER: _ClassVar[int]
     SETTLE_TIME_FIELD_NUMBER: _ClassVar[int]
     EVENT_FIELD_NUMBER: _ClassVar[int]
+    STEPS_BOUND_FIELD_NUMBER: _ClassVar[int]
     name: str
     state: Reservation.State
     reserved_units: int
@@ -158,7 +159,8 @@ class Reservation(_message.Message):
     accounts: _containers.RepeatedScalarFieldContainer[str]
     settle_time: _timestamp_pb2.Timestamp
     event: str
-    def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[Reservation.State, str]] = ..., reserved_units: _Optional[int] = ..., charged_units: _Optional[int] = ..., steps: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., accounts: _Optional[_Iterable[str]] = ..., settle_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., event: _Optional[str] = ...) -> None: ...
+    steps_bound: int
+    def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[Reservation.State, str]] = ..., reserved_units: _Optional[int] = ..., charged_units: _Optional[int] = ..., steps: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., accounts: _Optional[_Iterable[str]] = ..., settle_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., event: _Optional[str] = ..., steps_bound: _Optional[int] = ...) -> None: ...
 
 class CreateAccountRequest(_message.Message):
     __slots__ = ("account",)

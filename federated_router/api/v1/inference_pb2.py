@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'federated_router/api/v1/inference.proto\x12\x17\x66\x65\x64\x65rated_router.api.v1\x1a\x1fgoogle/api/field_behavior.proto\"P\n\x0fGenerateRequest\x12=\n\ngeneration\x18\x01 \x01(\x0b\x32#.federated_router.api.v1.GenerationB\x04\xe2\x41\x01\x02\"\xb8\x01\n\x10GenerateResponse\x12\x33\n\x07started\x18\x01 \x01(\x0b\x32 .federated_router.api.v1.StartedH\x00\x12/\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x1e.federated_router.api.v1.ChunkH\x00\x12\x35\n\x08\x66inished\x18\x03 \x01(\x0b\x32!.federated_router.api.v1.FinishedH\x00\x42\x07\n\x05\x65vent\"P\n\x0f\x43ompleteRequest\x12=\n\ngeneration\x18\x01 \x01(\x0b\x32#.federated_router.api.v1.GenerationB\x04\xe2\x41\x01\x02\"\x88\x01\n\x10\x43ompleteResponse\x12\x31\n\x07started\x18\x01 \x01(\x0b\x32 .federated_router.api.v1.Started\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x33\n\x08\x66inished\x18\x03 \x01(\x0b\x32!.federated_router.api.v1.Finished\"\xec\x01\n\nGeneration\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x05model\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x38\n\x08messages\x18\x03 \x03(\x0b\x32 .federated_router.api.v1.MessageB\x04\xe2\x41\x01\x02\x12\x33\n\x08sampling\x18\x04 \x01(\x0b\x32!.federated_router.api.v1.Sampling\x12@\n\x0fprivate_context\x18\x05 \x01(\x0b\x32\'.federated_router.api.v1.PrivateContext\"S\n\x07Message\x12\x31\n\x04role\x18\x01 \x01(\x0e\x32\x1d.federated_router.api.v1.RoleB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x63ontent\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"\xc2\x01\n\x08Sampling\x12\x17\n\ntokens_max\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x18\n\x0btemperature\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x12\n\x05top_k\x18\x03 \x01(\x05H\x02\x88\x01\x01\x12\x12\n\x05top_p\x18\x04 \x01(\x01H\x03\x88\x01\x01\x12\x11\n\x04seed\x18\x05 \x01(\x03H\x04\x88\x01\x01\x12\x0c\n\x04stop\x18\x06 \x03(\tB\r\n\x0b_tokens_maxB\x0e\n\x0c_temperatureB\x08\n\x06_top_kB\x08\n\x06_top_pB\x07\n\x05_seed\"\x90\x02\n\x0ePrivateContext\x12\x15\n\x07\x64\x61taset\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06policy\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12;\n\tselection\x18\x03 \x01(\x0e\x32\".federated_router.api.v1.SelectionB\x04\xe2\x41\x01\x02\x12\x36\n\x07records\x18\x04 \x03(\x0b\x32\x1f.federated_router.api.v1.RecordB\x04\xe2\x41\x01\x02\x12\x34\n\x05grant\x18\x05 \x01(\x0b\x32%.federated_router.api.v1.PrivacyGrant\x12\x17\n\x0f\x64\x61taset_version\x18\x06 \x01(\t\x12\r\n\x05\x66resh\x18\x07 \x01(\x08\"=\n\x06Record\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04text\x18\x02 \x01(\x0c\x42\x04\xe2\x41\x01\x02\x12\r\n\x05\x62\x61tch\x18\x03 \x01(\t\"\x91\x01\n\x0cPrivacyGrant\x12\x19\n\x0breservation\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x44\n\nparameters\x18\x02 \x01(\x0b\x32*.federated_router.api.v1.PrivacyParametersB\x04\xe2\x41\x01\x02\x12 \n\x12token_charge_units\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x02\"\xe1\x01\n\x11PrivacyParameters\x12\x13\n\x05slots\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x12\n\x04\x63lip\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x0btemperature\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x05top_k\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x18\n\ntokens_max\x18\x05 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x1c\n\x0erow_tokens_max\x18\x06 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x18\n\nmultiplier\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12!\n\x13records_per_subject\x18\x08 \x01(\x05\x42\x04\xe2\x41\x01\x02\"r\n\x07Started\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x13\n\x0breservation\x18\x03 \x01(\t\x12\x35\n\x06source\x18\x04 \x01(\x0e\x32%.federated_router.api.v1.AnswerSource\"(\n\x05\x43hunk\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x11\n\ttoken_ids\x18\x02 \x03(\x05\"\xa4\x01\n\x08\x46inished\x12\x35\n\x06reason\x18\x01 \x01(\x0e\x32%.federated_router.api.v1.FinishReason\x12\x15\n\rprompt_tokens\x18\x02 \x01(\x05\x12\x19\n\x11\x63ompletion_tokens\x18\x03 \x01(\x05\x12/\n\x06\x63harge\x18\x04 \x01(\x0b\x32\x1f.federated_router.api.v1.Charge\"9\n\x06\x43harge\x12\x0e\n\x06tokens\x18\x01 \x01(\x05\x12\r\n\x05units\x18\x02 \x01(\x03\x12\x10\n\x08\x61\x63\x63ounts\x18\x03 \x03(\t\":\n\x11ListModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"]\n\x12ListModelsResponse\x12.\n\x06models\x18\x01 \x03(\x0b\x32\x1e.federated_router.api.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x82\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1a\n\x12\x63ontext_tokens_max\x18\x02 \x01(\x05\x12@\n\x0fprivate_support\x18\x03 \x01(\x0e\x32\'.federated_router.api.v1.PrivateSupport\x12\r\n\x05nodes\x18\x04 \x03(\t*P\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_SYSTEM\x10\x01\x12\r\n\tROLE_USER\x10\x02\x12\x12\n\x0eROLE_ASSISTANT\x10\x03*T\n\tSelection\x12\x19\n\x15SELECTION_UNSPECIFIED\x10\x00\x12\x13\n\x0fSELECTION_BY_ID\x10\x01\x12\x17\n\x13SELECTION_RETRIEVED\x10\x02*`\n\x0c\x41nswerSource\x12\x1d\n\x19\x41NSWER_SOURCE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41NSWER_SOURCE_REPLAY\x10\x01\x12\x17\n\x13\x41NSWER_SOURCE_CACHE\x10\x02*v\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x15\n\x11\x46INISH_REASON_END\x10\x01\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x02\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x03*k\n\x0ePrivateSupport\x12\x1f\n\x1bPRIVATE_SUPPORT_UNSPECIFIED\x10\x00\x12\x1b\n\x17PRIVATE_SUPPORT_OFFERED\x10\x01\x12\x1b\n\x17PRIVATE_SUPPORT_REFUSED\x10\x02\x32\xbd\x02\n\x10InferenceService\x12\x61\n\x08Generate\x12(.federated_router.api.v1.GenerateRequest\x1a).federated_router.api.v1.GenerateResponse0\x01\x12_\n\x08\x43omplete\x12(.federated_router.api.v1.CompleteRequest\x1a).federated_router.api.v1.CompleteResponse\x12\x65\n\nListModels\x12*.federated_router.api.v1.ListModelsRequest\x1a+.federated_router.api.v1.ListModelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'federated_router/api/v1/inference.proto\x12\x17\x66\x65\x64\x65rated_router.api.v1\x1a\x1fgoogle/api/field_behavior.proto\"P\n\x0fGenerateRequest\x12=\n\ngeneration\x18\x01 \x01(\x0b\x32#.federated_router.api.v1.GenerationB\x04\xe2\x41\x01\x02\"\xb8\x01\n\x10GenerateResponse\x12\x33\n\x07started\x18\x01 \x01(\x0b\x32 .federated_router.api.v1.StartedH\x00\x12/\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x1e.federated_router.api.v1.ChunkH\x00\x12\x35\n\x08\x66inished\x18\x03 \x01(\x0b\x32!.federated_router.api.v1.FinishedH\x00\x42\x07\n\x05\x65vent\"P\n\x0f\x43ompleteRequest\x12=\n\ngeneration\x18\x01 \x01(\x0b\x32#.federated_router.api.v1.GenerationB\x04\xe2\x41\x01\x02\"\xc1\x01\n\x10\x43ompleteResponse\x12\x31\n\x07started\x18\x01 \x01(\x0b\x32 .federated_router.api.v1.Started\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x33\n\x08\x66inished\x18\x03 \x01(\x0b\x32!.federated_router.api.v1.Finished\x12\x37\n\x08logprobs\x18\x04 \x03(\x0b\x32%.federated_router.api.v1.TokenLogprob\"\xa1\x02\n\nGeneration\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x05model\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x38\n\x08messages\x18\x03 \x03(\x0b\x32 .federated_router.api.v1.MessageB\x04\xe2\x41\x01\x02\x12\x33\n\x08sampling\x18\x04 \x01(\x0b\x32!.federated_router.api.v1.Sampling\x12@\n\x0fprivate_context\x18\x05 \x01(\x0b\x32\'.federated_router.api.v1.PrivateContext\x12\x33\n\x08priority\x18\x06 \x01(\x0e\x32!.federated_router.api.v1.Priority\"S\n\x07Message\x12\x31\n\x04role\x18\x01 \x01(\x0e\x32\x1d.federated_router.api.v1.RoleB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x63ontent\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"\xde\x02\n\x08Sampling\x12\x17\n\ntokens_max\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x18\n\x0btemperature\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x12\n\x05top_k\x18\x03 \x01(\x05H\x02\x88\x01\x01\x12\x12\n\x05top_p\x18\x04 \x01(\x01H\x03\x88\x01\x01\x12\x11\n\x04seed\x18\x05 \x01(\x03H\x04\x88\x01\x01\x12\x0c\n\x04stop\x18\x06 \x03(\t\x12\x1f\n\x12repetition_penalty\x18\x07 \x01(\x01H\x05\x88\x01\x01\x12\x15\n\x08logprobs\x18\x08 \x01(\x05H\x06\x88\x01\x01\x12\x14\n\x07\x61nswers\x18\t \x01(\x05H\x07\x88\x01\x01\x12\x12\n\x05\x62\x65\x61ms\x18\n \x01(\x05H\x08\x88\x01\x01\x42\r\n\x0b_tokens_maxB\x0e\n\x0c_temperatureB\x08\n\x06_top_kB\x08\n\x06_top_pB\x07\n\x05_seedB\x15\n\x13_repetition_penaltyB\x0b\n\t_logprobsB\n\n\x08_answersB\x08\n\x06_beams\"\x90\x02\n\x0ePrivateContext\x12\x15\n\x07\x64\x61taset\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06policy\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12;\n\tselection\x18\x03 \x01(\x0e\x32\".federated_router.api.v1.SelectionB\x04\xe2\x41\x01\x02\x12\x36\n\x07records\x18\x04 \x03(\x0b\x32\x1f.federated_router.api.v1.RecordB\x04\xe2\x41\x01\x02\x12\x34\n\x05grant\x18\x05 \x01(\x0b\x32%.federated_router.api.v1.PrivacyGrant\x12\x17\n\x0f\x64\x61taset_version\x18\x06 \x01(\t\x12\r\n\x05\x66resh\x18\x07 \x01(\x08\"=\n\x06Record\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04text\x18\x02 \x01(\x0c\x42\x04\xe2\x41\x01\x02\x12\r\n\x05\x62\x61tch\x18\x03 \x01(\t\"\xaf\x01\n\x0cPrivacyGrant\x12\x19\n\x0breservation\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x44\n\nparameters\x18\x02 \x01(\x0b\x32*.federated_router.api.v1.PrivacyParametersB\x04\xe2\x41\x01\x02\x12 \n\x12token_charge_units\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x1c\n\x0etokens_granted\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x02\"\xe1\x01\n\x11PrivacyParameters\x12\x13\n\x05slots\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x12\n\x04\x63lip\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x0btemperature\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x05top_k\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x18\n\ntokens_max\x18\x05 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x1c\n\x0erow_tokens_max\x18\x06 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x18\n\nmultiplier\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12!\n\x13records_per_subject\x18\x08 \x01(\x05\x42\x04\xe2\x41\x01\x02\"r\n\x07Started\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x13\n\x0breservation\x18\x03 \x01(\t\x12\x35\n\x06source\x18\x04 \x01(\x0e\x32%.federated_router.api.v1.AnswerSource\"a\n\x05\x43hunk\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x11\n\ttoken_ids\x18\x02 \x03(\x05\x12\x37\n\x08logprobs\x18\x03 \x03(\x0b\x32%.federated_router.api.v1.TokenLogprob\"\xac\x01\n\x0cTokenLogprob\x12\x10\n\x08token_id\x18\x01 \x01(\x05\x12\x0f\n\x07logprob\x18\x02 \x01(\x01\x12G\n\x0c\x61lternatives\x18\x03 \x03(\x0b\x32\x31.federated_router.api.v1.TokenLogprob.Alternative\x1a\x30\n\x0b\x41lternative\x12\x10\n\x08token_id\x18\x01 \x01(\x05\x12\x0f\n\x07logprob\x18\x02 \x01(\x01\"\xc2\x01\n\x08\x46inished\x12\x35\n\x06reason\x18\x01 \x01(\x0e\x32%.federated_router.api.v1.FinishReason\x12\x15\n\rprompt_tokens\x18\x02 \x01(\x05\x12\x19\n\x11\x63ompletion_tokens\x18\x03 \x01(\x05\x12/\n\x06\x63harge\x18\x04 \x01(\x0b\x32\x1f.federated_router.api.v1.Charge\x12\x1c\n\x14prompt_tokens_cached\x18\x05 \x01(\x05\"9\n\x06\x43harge\x12\x0e\n\x06tokens\x18\x01 \x01(\x05\x12\r\n\x05units\x18\x02 \x01(\x03\x12\x10\n\x08\x61\x63\x63ounts\x18\x03 \x03(\t\":\n\x11ListModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"]\n\x12ListModelsResponse\x12.\n\x06models\x18\x01 \x03(\x0b\x32\x1e.federated_router.api.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x82\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1a\n\x12\x63ontext_tokens_max\x18\x02 \x01(\x05\x12@\n\x0fprivate_support\x18\x03 \x01(\x0e\x32\'.federated_router.api.v1.PrivateSupport\x12\r\n\x05nodes\x18\x04 \x03(\t*^\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x10\n\x0cPRIORITY_LOW\x10\x01\x12\x13\n\x0fPRIORITY_NORMAL\x10\x02\x12\x11\n\rPRIORITY_HIGH\x10\x03*P\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_SYSTEM\x10\x01\x12\r\n\tROLE_USER\x10\x02\x12\x12\n\x0eROLE_ASSISTANT\x10\x03*T\n\tSelection\x12\x19\n\x15SELECTION_UNSPECIFIED\x10\x00\x12\x13\n\x0fSELECTION_BY_ID\x10\x01\x12\x17\n\x13SELECTION_RETRIEVED\x10\x02*`\n\x0c\x41nswerSource\x12\x1d\n\x19\x41NSWER_SOURCE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41NSWER_SOURCE_REPLAY\x10\x01\x12\x17\n\x13\x41NSWER_SOURCE_CACHE\x10\x02*v\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x15\n\x11\x46INISH_REASON_END\x10\x01\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x02\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x03*k\n\x0ePrivateSupport\x12\x1f\n\x1bPRIVATE_SUPPORT_UNSPECIFIED\x10\x00\x12\x1b\n\x17PRIVATE_SUPPORT_OFFERED\x10\x01\x12\x1b\n\x17PRIVATE_SUPPORT_REFUSED\x10\x02\x32\xbd\x02\n\x10InferenceService\x12\x61\n\x08Generate\x12(.federated_router.api.v1.GenerateRequest\x1a).federated_router.api.v1.GenerateResponse0\x01\x12_\n\x08\x43omplete\x12(.federated_router.api.v1.CompleteRequest\x1a).federated_router.api.v1.CompleteResponse\x12\x65\n\nListModels\x12*.federated_router.api.v1.ListModelsRequest\x1a+.federated_router.api.v1.ListModelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -64,6 +64,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PRIVACYGRANT'].fields_by_name['parameters']._serialized_options = b'\342A\001\002'
   _globals['_PRIVACYGRANT'].fields_by_name['token_charge_units']._loaded_options = None
   _globals['_PRIVACYGRANT'].fields_by_name['token_charge_units']._serialized_options = b'\342A\001\002'
+  _globals['_PRIVACYGRANT'].fields_by_name['tokens_granted']._loaded_options = None
+  _globals['_PRIVACYGRANT'].fields_by_name['tokens_granted']._serialized_options = b'\342A\001\002'
   _globals['_PRIVACYPARAMETERS'].fields_by_name['slots']._loaded_options = None
   _globals['_PRIVACYPARAMETERS'].fields_by_name['slots']._serialized_options = b'\342A\001\002'
   _globals['_PRIVACYPARAMETERS'].fields_by_name['clip']._loaded_options = None
@@ -80,16 +82,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PRIVACYPARAMETERS'].fields_by_name['multiplier']._serialized_options = b'\342A\001\002'
   _globals['_PRIVACYPARAMETERS'].fields_by_name['records_per_subject']._loaded_options = None
   _globals['_PRIVACYPARAMETERS'].fields_by_name['records_per_subject']._serialized_options = b'\342A\001\002'
-  _globals['_ROLE']._serialized_start=2498
-  _globals['_ROLE']._serialized_end=2578
-  _globals['_SELECTION']._serialized_start=2580
-  _globals['_SELECTION']._serialized_end=2664
-  _globals['_ANSWERSOURCE']._serialized_start=2666
-  _globals['_ANSWERSOURCE']._serialized_end=2762
-  _globals['_FINISHREASON']._serialized_start=2764
-  _globals['_FINISHREASON']._serialized_end=2882
-  _globals['_PRIVATESUPPORT']._serialized_start=2884
-  _globals['_PRIVATESUPPORT']._serialized_end=2991
+  _globals['_PRIORITY']._serialized_start=3056
+  _globals['_PRIORITY']._serialized_end=3150
+  _globals['_ROLE']._serialized_start=3152
+  _globals['_ROLE']._serialized_end=3232
+  _globals['_SELECTION']._serialized_start=3234
+  _globals['_SELECTION']._serialized_end=3318
+  _globals['_ANSWERSOURCE']._serialized_start=3320
+  _globals['_ANSWERSOURCE']._serialized_end=3416
+  _globals['_FINISHREASON']._serialized_start=3418
+  _globals['_FINISHREASON']._serialized_end=3536
+  _globals['_PRIVATESUPPORT']._serialized_start=3538
+  _globals['_PRIVATESUPPORT']._serialized_end=3645
   _globals['_GENERATEREQUEST']._serialized_start=101
   _globals['_GENERATEREQUEST']._serialized_end=181
   _globals['_GENERATERESPONSE']._serialized_start=184
@@ -97,35 +101,39 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COMPLETEREQUEST']._serialized_start=370
   _globals['_COMPLETEREQUEST']._serialized_end=450
   _globals['_COMPLETERESPONSE']._serialized_start=453
-  _globals['_COMPLETERESPONSE']._serialized_end=589
-  _globals['_GENERATION']._serialized_start=592
-  _globals['_GENERATION']._serialized_end=828
-  _globals['_MESSAGE']._serialized_start=830
-  _globals['_MESSAGE']._serialized_end=913
-  _globals['_SAMPLING']._serialized_start=916
-  _globals['_SAMPLING']._serialized_end=1110
-  _globals['_PRIVATECONTEXT']._serialized_start=1113
-  _globals['_PRIVATECONTEXT']._serialized_end=1385
-  _globals['_RECORD']._serialized_start=1387
-  _globals['_RECORD']._serialized_end=1448
-  _globals['_PRIVACYGRANT']._serialized_start=1451
-  _globals['_PRIVACYGRANT']._serialized_end=1596
-  _globals['_PRIVACYPARAMETERS']._serialized_start=1599
-  _globals['_PRIVACYPARAMETERS']._serialized_end=1824
-  _globals['_STARTED']._serialized_start=1826
-  _globals['_STARTED']._serialized_end=1940
-  _globals['_CHUNK']._serialized_start=1942
-  _globals['_CHUNK']._serialized_end=1982
-  _globals['_FINISHED']._serialized_start=1985
-  _globals['_FINISHED']._serialized_end=2149
-  _globals['_CHARGE']._serialized_start=2151
-  _globals['_CHARGE']._serialized_end=2208
-  _globals['_LISTMODELSREQUEST']._serialized_start=2210
-  _globals['_LISTMODELSREQUEST']._serialized_end=2268
-  _globals['_LISTMODELSRESPONSE']._serialized_start=2270
-  _globals['_LISTMODELSRESPONSE']._serialized_end=2363
-  _globals['_MODEL']._serialized_start=2366
-  _globals['_MODEL']._serialized_end=2496
-  _globals['_INFERENCESERVICE']._serialized_start=2994
-  _globals['_INFERENCESERVICE']._serialized_end=3311
+  _globals['_COMPLETERESPONSE']._serialized_end=646
+  _globals['_GENERATION']._serialized_start=649
+  _globals['_GENERATION']._serialized_end=938
+  _globals['_MESSAGE']._serialized_start=940
+  _globals['_MESSAGE']._serialized_end=1023
+  _globals['_SAMPLING']._serialized_start=1026
+  _globals['_SAMPLING']._serialized_end=1376
+  _globals['_PRIVATECONTEXT']._serialized_start=1379
+  _globals['_PRIVATECONTEXT']._serialized_end=1651
+  _globals['_RECORD']._serialized_start=1653
+  _globals['_RECORD']._serialized_end=1714
+  _globals['_PRIVACYGRANT']._serialized_start=1717
+  _globals['_PRIVACYGRANT']._serialized_end=1892
+  _globals['_PRIVACYPARAMETERS']._serialized_start=1895
+  _globals['_PRIVACYPARAMETERS']._serialized_end=2120
+  _globals['_STARTED']._serialized_start=2122
+  _globals['_STARTED']._serialized_end=2236
+  _globals['_CHUNK']._serialized_start=2238
+  _globals['_CHUNK']._serialized_end=2335
+  _globals['_TOKENLOGPROB']._serialized_start=2338
+  _globals['_TOKENLOGPROB']._serialized_end=2510
+  _globals['_TOKENLOGPROB_ALTERNATIVE']._serialized_start=2462
+  _globals['_TOKENLOGPROB_ALTERNATIVE']._serialized_end=2510
+  _globals['_FINISHED']._serialized_start=2513
+  _globals['_FINISHED']._serialized_end=2707
+  _globals['_CHARGE']._serialized_start=2709
+  _globals['_CHARGE']._serialized_end=2766
+  _globals['_LISTMODELSREQUEST']._serialized_start=2768
+  _globals['_LISTMODELSREQUEST']._serialized_end=2826
+  _globals['_LISTMODELSRESPONSE']._serialized_start=2828
+  _globals['_LISTMODELSRESPONSE']._serialized_end=2921
+  _globals['_MODEL']._serialized_start=2924
+  _globals['_MODEL']._serialized_end=3054
+  _globals['_INFERENCESERVICE']._serialized_start=3648
+  _globals['_INFERENCESERVICE']._serialized_end=3965
 # @@protoc_insertion_point(module_scope)

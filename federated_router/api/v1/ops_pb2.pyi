@@ -26,6 +26,13 @@ class LogLevel(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     LOG_LEVEL_INFO: _ClassVar[LogLevel]
     LOG_LEVEL_WARNING: _ClassVar[LogLevel]
     LOG_LEVEL_ERROR: _ClassVar[LogLevel]
+
+class LatencyMeasure(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    LATENCY_MEASURE_UNSPECIFIED: _ClassVar[LatencyMeasure]
+    LATENCY_MEASURE_TIME_PER_TOKEN: _ClassVar[LatencyMeasure]
+    LATENCY_MEASURE_TIME_TO_FIRST_TOKEN: _ClassVar[LatencyMeasure]
+    LATENCY_MEASURE_TIME_PER_OUTPUT_TOKEN: _ClassVar[LatencyMeasure]
 DAEMON_STATE_UNSPECIFIED: DaemonState
 DAEMON_STATE_STARTING: DaemonState
 DAEMON_STATE_SERVING: DaemonState
@@ -35,6 +42,10 @@ LOG_LEVEL_DEBUG: LogLevel
 LOG_LEVEL_INFO: LogLevel
 LOG_LEVEL_WARNING: LogLevel
 LOG_LEVEL_ERROR: LogLevel
+LATENCY_MEASURE_UNSPECIFIED: LatencyMeasure
+LATENCY_MEASURE_TIME_PER_TOKEN: LatencyMeasure
+LATENCY_MEASURE_TIME_TO_FIRST_TOKEN: LatencyMeasure
+LATENCY_MEASURE_TIME_PER_OUTPUT_TOKEN: LatencyMeasure
 
 class GetStatusRequest(_message.Message):
     __slots__ = ()
@@ -95,23 +106,71 @@ class GetStatsRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetStatsResponse(_message.Message):
-    __slots__ = ("performance", "latency_bounds_ms", "patterns", "latency_shapes", "requests", "units")
+    __slots__ = ("performance", "latency_bounds_ms", "patterns", "latency_shapes", "requests", "units", "served")
     PERFORMANCE_FIELD_NUMBER: _ClassVar[int]
     LATENCY_BOUNDS_MS_FIELD_NUMBER: _ClassVar[int]
     PATTERNS_FIELD_NUMBER: _ClassVar[int]
     LATENCY_SHAPES_FIELD_NUMBER: _ClassVar[int]
     REQUESTS_FIELD_NUMBER: _ClassVar[int]
     UNITS_FIELD_NUMBER: _ClassVar[int]
+    SERVED_FIELD_NUMBER: _ClassVar[int]
     performance: _containers.RepeatedCompositeFieldContainer[_priors_pb2.PerformancePrior]
     latency_bounds_ms: _containers.RepeatedScalarFieldContainer[float]
     patterns: _containers.RepeatedCompositeFieldContainer[_priors_pb2.PatternPrior]
     latency_shapes: _containers.RepeatedCompositeFieldContainer[LatencyShape]
     requests: RequestBalance
     units: StatisticsUnits
-    def __init__(self, performance: _Optional[_Iterable[_Union[_priors_pb2.PerformancePrior, _Mapping]]] = ..., latency_bounds_ms: _Optional[_Iterable[float]] = ..., patterns: _Optional[_Iterable[_Union[_priors_pb2.PatternPrior, _Mapping]]] = ..., latency_shapes: _Optional[_Iterable[_Union[LatencyShape, _Mapping]]] = ..., requests: _Optional[_Union[RequestBalance, _Mapping]] = ..., units: _Optional[_Union[StatisticsUnits, _Mapping]] = ...) -> None: ...
+    served: _containers.RepeatedCompositeFieldContainer[ServedRequests]
+    def __init__(self, performance: _Optional[_Iterable[_Union[_priors_pb2.PerformancePrior, _Mapping]]] = ..., latency_bounds_ms: _Optional[_Iterable[float]] = ..., patterns: _Optional[_Iterable[_Union[_priors_pb2.PatternPrior, _Mapping]]] = ..., latency_shapes: _Optional[_Iterable[_Union[LatencyShape, _Mapping]]] = ..., requests: _Optional[_Union[RequestBalance, _Mapping]] = ..., units: _Optional[_Union[StatisticsUnits, _Mapping]] = ..., served: _Optional[_Iterable[_Union[ServedRequests, _Mapping]]] = ...) -> None: ...
+
+class ServedRequests(_message.Message):
+    __slots__ = ("model", "region", "tier", "endings", "prompt_tokens", "prompt_tokens_cached", "output_tokens", "cost", "energy", "co2e_g", "time_to_first_token_mean_ms", "time_per_output_token_mean_ms", "duration_mean_ms")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    REGION_FIELD_NUMBER: _ClassVar[int]
+    TIER_FIELD_NUMBER: _ClassVar[int]
+    ENDINGS_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_TOKENS_CACHED_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    COST_FIELD_NUMBER: _ClassVar[int]
+    ENERGY_FIELD_NUMBER: _ClassVar[int]
+    CO2E_G_FIELD_NUMBER: _ClassVar[int]
+    TIME_TO_FIRST_TOKEN_MEAN_MS_FIELD_NUMBER: _ClassVar[int]
+    TIME_PER_OUTPUT_TOKEN_MEAN_MS_FIELD_NUMBER: _ClassVar[int]
+    DURATION_MEAN_MS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    region: str
+    tier: str
+    endings: _containers.RepeatedCompositeFieldContainer[EndingCount]
+    prompt_tokens: int
+    prompt_tokens_cached: int
+    output_tokens: int
+    cost: float
+    energy: _containers.RepeatedCompositeFieldContainer[EnergyAmount]
+    co2e_g: float
+    time_to_first_token_mean_ms: float
+    time_per_output_token_mean_ms: float
+    duration_mean_ms: float
+    def __init__(self, model: _Optional[str] = ..., region: _Optional[str] = ..., tier: _Optional[str] = ..., endings: _Optional[_Iterable[_Union[EndingCount, _Mapping]]] = ..., prompt_tokens: _Optional[int] = ..., prompt_tokens_cached: _Optional[int] = ..., output_tokens: _Optional[int] = ..., cost: _Optional[float] = ..., energy: _Optional[_Iterable[_Union[EnergyAmount, _Mapping]]] = ..., co2e_g: _Optional[float] = ..., time_to_first_token_mean_ms: _Optional[float] = ..., time_per_output_token_mean_ms: _Optional[float] = ..., duration_mean_ms: _Optional[float] = ...) -> None: ...
+
+class EndingCount(_message.Message):
+    __slots__ = ("ending", "requests")
+    ENDING_FIELD_NUMBER: _ClassVar[int]
+    REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    ending: str
+    requests: int
+    def __init__(self, ending: _Optional[str] = ..., requests: _Optional[int] = ...) -> None: ...
+
+class EnergyAmount(_message.Message):
+    __slots__ = ("source", "energy_j")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    ENERGY_J_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    energy_j: float
+    def __init__(self, source: _Optional[str] = ..., energy_j: _Optional[float] = ...) -> None: ...
 
 class LatencyShape(_message.Message):
-    __slots__ = ("model", "region", "tier", "samples", "statistic", "p_value", "multimodal")
+    __slots__ = ("model", "region", "tier", "samples", "statistic", "p_value", "multimodal", "measure", "p50_ms", "p95_ms", "p99_ms")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     REGION_FIELD_NUMBER: _ClassVar[int]
     TIER_FIELD_NUMBER: _ClassVar[int]
@@ -119,6 +178,10 @@ class LatencyShape(_message.Message):
     STATISTIC_FIELD_NUMBER: _ClassVar[int]
     P_VALUE_FIELD_NUMBER: _ClassVar[int]
     MULTIMODAL_FIELD_NUMBER: _ClassVar[int]
+    MEASURE_FIELD_NUMBER: _ClassVar[int]
+    P50_MS_FIELD_NUMBER: _ClassVar[int]
+    P95_MS_FIELD_NUMBER: _ClassVar[int]
+    P99_MS_FIELD_NUMBER: _ClassVar[int]
     model: str
     region: str
     tier: str
@@ -126,7 +189,11 @@ class LatencyShape(_message.Message):
     statistic: float
     p_value: float
     multimodal: bool
-    def __init__(self, model: _Optional[str] = ..., region: _Optional[str] = ..., tier: _Optional[str] = ..., samples: _Optional[int] = ..., statistic: _Optional[float] = ..., p_value: _Optional[float] = ..., multimodal: _Optional[bool] = ...) -> None: ...
+    measure: LatencyMeasure
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    def __init__(self, model: _Optional[str] = ..., region: _Optional[str] = ..., tier: _Optional[str] = ..., samples: _Optional[int] = ..., statistic: _Optional[float] = ..., p_value: _Optional[float] = ..., multimodal: _Optional[bool] = ..., measure: _Optional[_Union[LatencyMeasure, str]] = ..., p50_ms: _Optional[float] = ..., p95_ms: _Optional[float] = ..., p99_ms: _Optional[float] = ...) -> None: ...
 
 class RequestBalance(_message.Message):
     __slots__ = ("recorded", "pending", "frozen", "published", "discarded", "clipped", "lost")

@@ -14,7 +14,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Node(_message.Message):
-    __slots__ = ("name", "address", "region", "models", "state", "load", "requests_in_flight", "lease_expire_time")
+    __slots__ = ("name", "address", "region", "models", "state", "load", "requests_in_flight", "lease_expire_time", "shards")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[Node.State]
@@ -31,6 +31,7 @@ class Node(_message.Message):
     LOAD_FIELD_NUMBER: _ClassVar[int]
     REQUESTS_IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
     LEASE_EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    SHARDS_FIELD_NUMBER: _ClassVar[int]
     name: str
     address: str
     region: str
@@ -39,7 +40,28 @@ class Node(_message.Message):
     load: NodeLoad
     requests_in_flight: int
     lease_expire_time: _timestamp_pb2.Timestamp
-    def __init__(self, name: _Optional[str] = ..., address: _Optional[str] = ..., region: _Optional[str] = ..., models: _Optional[_Iterable[_Union[ModelOffer, _Mapping]]] = ..., state: _Optional[_Union[Node.State, str]] = ..., load: _Optional[_Union[NodeLoad, _Mapping]] = ..., requests_in_flight: _Optional[int] = ..., lease_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    shards: _containers.RepeatedCompositeFieldContainer[ShardOffer]
+    def __init__(self, name: _Optional[str] = ..., address: _Optional[str] = ..., region: _Optional[str] = ..., models: _Optional[_Iterable[_Union[ModelOffer, _Mapping]]] = ..., state: _Optional[_Union[Node.State, str]] = ..., load: _Optional[_Union[NodeLoad, _Mapping]] = ..., requests_in_flight: _Optional[int] = ..., lease_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., shards: _Optional[_Iterable[_Union[ShardOffer, _Mapping]]] = ...) -> None: ...
+
+class ShardOffer(_message.Message):
+    __slots__ = ("model", "model_digest", "first_layer", "end_layer", "slots", "context_tokens_max", "token_ms", "frame_tokens_max")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    MODEL_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    FIRST_LAYER_FIELD_NUMBER: _ClassVar[int]
+    END_LAYER_FIELD_NUMBER: _ClassVar[int]
+    SLOTS_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_TOKENS_MAX_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_MS_FIELD_NUMBER: _ClassVar[int]
+    FRAME_TOKENS_MAX_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    model_digest: str
+    first_layer: int
+    end_layer: int
+    slots: int
+    context_tokens_max: int
+    token_ms: float
+    frame_tokens_max: int
+    def __init__(self, model: _Optional[str] = ..., model_digest: _Optional[str] = ..., first_layer: _Optional[int] = ..., end_layer: _Optional[int] = ..., slots: _Optional[int] = ..., context_tokens_max: _Optional[int] = ..., token_ms: _Optional[float] = ..., frame_tokens_max: _Optional[int] = ...) -> None: ...
 
 class ModelOffer(_message.Message):
     __slots__ = ("model", "context_tokens_max", "private_support", "slots", "tier")
@@ -64,10 +86,12 @@ class NodeLoad(_message.Message):
     def __init__(self, requests_running: _Optional[int] = ..., requests_waiting: _Optional[int] = ...) -> None: ...
 
 class RegisterNodeRequest(_message.Message):
-    __slots__ = ("node",)
+    __slots__ = ("node", "lease_id")
     NODE_FIELD_NUMBER: _ClassVar[int]
+    LEASE_ID_FIELD_NUMBER: _ClassVar[int]
     node: Node
-    def __init__(self, node: _Optional[_Union[Node, _Mapping]] = ...) -> None: ...
+    lease_id: str
+    def __init__(self, node: _Optional[_Union[Node, _Mapping]] = ..., lease_id: _Optional[str] = ...) -> None: ...
 
 class RegisterNodeResponse(_message.Message):
     __slots__ = ("lease_id", "lease_duration", "user_epoch")
@@ -134,6 +158,34 @@ class ListNodesResponse(_message.Message):
     nodes: _containers.RepeatedCompositeFieldContainer[Node]
     next_page_token: str
     def __init__(self, nodes: _Optional[_Iterable[_Union[Node, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class ListShardsRequest(_message.Message):
+    __slots__ = ("model", "page_size", "page_token")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    page_size: int
+    page_token: str
+    def __init__(self, model: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListShardsResponse(_message.Message):
+    __slots__ = ("shards", "next_page_token")
+    SHARDS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    shards: _containers.RepeatedCompositeFieldContainer[Shard]
+    next_page_token: str
+    def __init__(self, shards: _Optional[_Iterable[_Union[Shard, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class Shard(_message.Message):
+    __slots__ = ("node", "address", "offer")
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    OFFER_FIELD_NUMBER: _ClassVar[int]
+    node: str
+    address: str
+    offer: ShardOffer
+    def __init__(self, node: _Optional[str] = ..., address: _Optional[str] = ..., offer: _Optional[_Union[ShardOffer, _Mapping]] = ...) -> None: ...
 
 class DrainNodeRequest(_message.Message):
     __slots__ = ("name",)

@@ -60,6 +60,11 @@ class NodeRegistryServiceStub:
                 request_serializer=federated__router_dot_api_dot_v1_dot_registry__pb2.ListNodesRequest.SerializeToString,
                 response_deserializer=federated__router_dot_api_dot_v1_dot_registry__pb2.ListNodesResponse.FromString,
                 _registered_method=True)
+        self.ListShards = channel.unary_unary(
+                '/federated_router.api.v1.NodeRegistryService/ListShards',
+                request_serializer=federated__router_dot_api_dot_v1_dot_registry__pb2.ListShardsRequest.SerializeToString,
+                response_deserializer=federated__router_dot_api_dot_v1_dot_registry__pb2.ListShardsResponse.FromString,
+                _registered_method=True)
         self.DrainNode = channel.unary_unary(
                 '/federated_router.api.v1.NodeRegistryService/DrainNode',
                 request_serializer=federated__router_dot_api_dot_v1_dot_registry__pb2.DrainNodeRequest.SerializeToString,
@@ -126,6 +131,18 @@ class NodeRegistryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListShards(self, request, context):
+        """Lists the shards of models that are split over several nodes, by model and layer.
+        The nodes that lead a pipeline ask, to know whom to send activations to.
+
+        Caller: nodes and operators.
+        Idempotent: yes.
+        Errors: FIELD_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DrainNode(self, request, context):
         """Sends a node no new work; what runs there ends in peace.
 
@@ -164,6 +181,11 @@ def add_NodeRegistryServiceServicer_to_server(servicer, server):
                     servicer.ListNodes,
                     request_deserializer=federated__router_dot_api_dot_v1_dot_registry__pb2.ListNodesRequest.FromString,
                     response_serializer=federated__router_dot_api_dot_v1_dot_registry__pb2.ListNodesResponse.SerializeToString,
+            ),
+            'ListShards': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListShards,
+                    request_deserializer=federated__router_dot_api_dot_v1_dot_registry__pb2.ListShardsRequest.FromString,
+                    response_serializer=federated__router_dot_api_dot_v1_dot_registry__pb2.ListShardsResponse.SerializeToString,
             ),
             'DrainNode': grpc.unary_unary_rpc_method_handler(
                     servicer.DrainNode,
@@ -307,6 +329,33 @@ class NodeRegistryService:
             '/federated_router.api.v1.NodeRegistryService/ListNodes',
             federated__router_dot_api_dot_v1_dot_registry__pb2.ListNodesRequest.SerializeToString,
             federated__router_dot_api_dot_v1_dot_registry__pb2.ListNodesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListShards(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/federated_router.api.v1.NodeRegistryService/ListShards',
+            federated__router_dot_api_dot_v1_dot_registry__pb2.ListShardsRequest.SerializeToString,
+            federated__router_dot_api_dot_v1_dot_registry__pb2.ListShardsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -78,7 +78,7 @@ async def made_by(
     round_ = await world.client(running.member.name).get(name)
     record = await record_of(running, name)
     roster = await running.member._verified_roster(round_, record)
-    return await running.member._make_contribution(round_, record, roster)
+    return await running.member._contributing.contribution(round_, record, roster)
 
 
 async def signed_by(

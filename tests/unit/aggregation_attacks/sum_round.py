@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coordinator.rounds import judging
-from coordinator.rounds.round import Contribution, Round
+from coordinator.rounds.participants import Contribution
+from coordinator.rounds.round import Round
 from coordinator.rounds.state import State
 from coordinator.summation import opening
 from coordinator.summation.plausibility import SlotLimits, published_slots
@@ -129,7 +130,7 @@ class SumRound:
         answers: Mapping[int, Share],
         accepted: Collection[int],
         *,
-        checks: Mapping[int, bytes] = MappingProxyType({}),
+        checked: Collection[int] = (),
     ) -> Round:
         """Return the round as the coordinator holds it while it opens the sum."""
         members = sorted(name_of(number) for number in range(1, self.size + 1))
@@ -145,7 +146,7 @@ class SumRound:
                 name_of(number): Contribution(digest_of(body), b"", len(body))
                 for number, body in self.bodies.items()
             },
-            checks={name_of(number): told for number, told in checks.items()},
+            checks={name_of(number): b"" for number in checked},
             survivors=tuple(sorted(map(name_of, accepted))),
             answers=MappingProxyType(told),
         )
@@ -167,8 +168,9 @@ class SumRound:
         """
         everybody = range(1, self.size + 1)
         sent = checks or {holder: self.checks(holder) for holder in everybody}
-        before = self.coordinator_round({}, (), checks=sent)
-        found = judging.judge(before)
+        judge = judging.Judging(self.coordinator_round({}, (), checked=sent))
+        judge.take({name_of(number): told for number, told in sent.items()})
+        found = judge.judged()
         left_out = {*found.inconsistent, *found.dropped}
         accepted = [n for n in sorted(self.bodies) if name_of(n) not in left_out]
         after = replace(
@@ -184,7 +186,7 @@ class SumRound:
         )
 
     def _opened(self, round_: Round, accepted: Collection[int]) -> Outcome:
-        opened = opening.open_round(round_, [self.total(accepted)])
+        opened = opening.open_round(round_, [self.total(accepted)], decisive=True)
         limits = SlotLimits.of(
             round_.terms.catalogue, share_sigma=round_.noise.share_sigma
         )

@@ -40,7 +40,7 @@ async def crowded(
     door = world.client(crowder.member.name)
     open_ones = [asyncio.create_task(door.send(stalled(own))) for _ in range(PLACES)]
     async with asyncio.timeout(10):
-        while not world.core.aggregation._uploads:
+        while not world.core.aggregation._uploads.running:
             await asyncio.sleep(0)
     for _ in range(100):
         await asyncio.sleep(0)
@@ -48,7 +48,7 @@ async def crowded(
     for task in open_ones:
         task.cancel()
     await asyncio.gather(*open_ones, return_exceptions=True)
-    assert not world.core.aggregation._uploads
+    assert not world.core.aggregation._uploads.running
 
 
 async def test_one_member_does_not_hold_every_place_for_uploads(

@@ -11,14 +11,21 @@ from dataclasses import dataclass, replace
 import pytest
 
 from federated_router.crypto import binding as bindings
-from federated_router.crypto import ckks, opening, packed_shamir, quantise, sealing
+from federated_router.crypto import (
+    ckks,
+    opening,
+    packed_shamir,
+    quantise,
+    sealing,
+    share_seeds,
+)
 from federated_router.crypto.beacon import public_polynomials
 from federated_router.crypto.body import CIPHERTEXT_BYTES
+from federated_router.crypto.body_layout import BodyLayout
 from federated_router.crypto.sealing import Envelope
 from federated_router.crypto.signing import MemberKeys, PublicKeys
 from federated_router.federation import roster_cache
 from federated_router.federation.credentials import Credentials
-from federated_router.federation.holder import sealed_bytes
 from federated_router.federation.round_view import RosterMember, RoundState
 from federated_router.federation.statements import attempt_of
 from federated_router.kit.errors import (
@@ -205,21 +212,21 @@ async def test_substituted_keys_read_one_member_where_bindings_are_not_verified(
     await victims[0].member.act(hostile.round)
 
     body = hostile.contributions[victim].body
-    size, roster = sealed_bytes(hostile.roster), hostile.roster
+    roster = hostile.roster
+    layout = BodyLayout(1, roster.thresholds)
     attempt = attempt_of(hostile.round.name)
     shares = {}
     for index, keys in mine.items():
-        start = CIPHERTEXT_BYTES + index * size
         public = PublicKeys(keys.public.signing, keys.public.sealing)
         holder = roster.members[index]
         assert holder.announcement.binding.keys.sealing == public.sealing
         opened = sealing.unseal(
-            body[start : start + size],
+            layout.sealed_for(body, index + 1),
             keys=keys,
             sender=roster.keys_of(victim),
             envelope=Envelope(attempt, roster.hash, victim, holder.member),
         )
-        dealt = packed_shamir.share_from_bytes(opened, roster.thresholds)
+        dealt = share_seeds.share_of(opened, roster.thresholds, holder=index + 1)
         shares[index + 1] = packed_shamir.sum_shares([dealt])
     secret = opening.open_secret(shares, thresholds=roster.thresholds, contributors=1)
     polynomials = public_polynomials(attempt, roster.hash, roster.beacon, count=1)

@@ -6,13 +6,17 @@ accident of drawing the same bytes again.
 
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from cryptography import x509
 from hypothesis import assume
 from hypothesis import strategies as st
 
+from federated_router.kit.errors import FederationError
+
+Found = TypeVar("Found")
 SECONDS_MAX = 2.0
 """What one message may cost; honest ones take milliseconds, and machines are shared."""
 
@@ -114,6 +118,20 @@ def bounded() -> Iterator[None]:
     spent, grown = time.process_time() - began, _peak_kib() - before
     assert spent < SECONDS_MAX, f"{spent:.1f} s for one message"
     assert grown < MEMORY_MAX_KIB, f"{grown} KiB for one message"
+
+
+def taken(
+    read: Callable[[], Found], *, refusal: type[FederationError] = FederationError
+) -> Found | None:
+    """Return what `read` makes of a message, within bounds; None where it refuses.
+
+    Any error but a `refusal` fails the test.
+    """
+    with bounded():
+        try:
+            return read()
+        except refusal:
+            return None
 
 
 def _peak_kib() -> int:

@@ -192,7 +192,7 @@ def contribution_parts(
         record = await running.vault.find(stage.name)
         assert record is not None
         roster = await running.member._verified_roster(round_, record)
-        own = await running.member._make_contribution(round_, record, roster)
+        own = await running.member._contributing.contribution(round_, record, roster)
         return header_of(own), own.body
 
     return stage.run(made())

@@ -5,6 +5,7 @@ byte of it has changed, and none may end a daemon with an error of a library.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
@@ -26,6 +27,7 @@ from federated_router.federation.survivor_signature import (
     verify_survivors,
 )
 from federated_router.kit.errors import FederationError, SignatureInvalid
+from tests.support.refusals import refusal_of
 from tests.support.round_member import Certificates
 from tests.unit.aggregation_fuzz.mutations import bounded, known_version, mutated
 
@@ -100,6 +102,28 @@ def verify_keys(bound: Bound, joined: bytes) -> None:
     """Verify the binding with other keys in it."""
     keys = PublicKeys(joined[:32], joined[32:])
     verify(bound, replace(bound.binding, keys=keys), bound.member.certificate_der)
+
+
+def test_unmutated_bindings_and_sets_are_believed(bound: Bound) -> None:
+    """What the mutations start from is valid; without this they would prove nothing."""
+    trust, digest = bound.member.trust, bound.contributors.sha256(ROUND, ROSTER)
+    keys = bound.binding.keys
+    checks: list[Callable[[], object]] = [
+        lambda: verify_keys(bound, keys.signing + keys.sealing),
+        lambda: verify_contributors(
+            ROUND, ROSTER, bound.contributors, trust=trust, now_s=NOW_S
+        ),
+        lambda: verify_survivors(
+            ROUND,
+            ROSTER,
+            bound.survivors,
+            contributors_sha256=digest,
+            trust=trust,
+            now_s=NOW_S,
+        ),
+    ]
+
+    assert [refusal_of(check) for check in checks] == [None] * len(checks)
 
 
 @no_warning

@@ -20,7 +20,7 @@ from federated_router.crypto import (
     signing,
 )
 from federated_router.crypto.packed_shamir import Thresholds
-from federated_router.crypto.sealing import Envelope
+from federated_router.crypto.sealing import Envelope, Letter
 from federated_router.crypto.signing import (
     MemberKeys,
     MessageType,
@@ -30,10 +30,10 @@ from federated_router.crypto.signing import (
 from federated_router.crypto.transcript import MemberName, RosterHash, RoundAttempt
 from federated_router.kit.errors import (
     CiphertextMalformed,
-    FederationError,
     SignatureInvalid,
 )
-from tests.unit.aggregation_fuzz.mutations import bounded, mutated
+from tests.support.refusals import refusal_of
+from tests.unit.aggregation_fuzz.mutations import bounded, mutated, taken
 
 # Certificates are issued when a test first asks for them, minutes after this line runs.
 NOW_S = time.time() + 1800
@@ -53,7 +53,7 @@ SHARE = packed_shamir.share_to_bytes(
 COMBINATIONS = b"\x01\x02" * 4 + b"\xff" * 8 + bytes(8)
 ANSWER = b"\x03\x04" * 2 * THRESHOLDS.columns
 ENVELOPE = Envelope(ATTEMPT, ROSTER, ONE, TWO)
-SEALED = sealing.seal(SHARE, sender=OWN, receiver=OTHER.public, envelope=ENVELOPE)
+SEALED = sealing.seal([Letter(SHARE, OTHER.public, ENVELOPE)], sender=OWN)
 STATEMENT = Statement.over(
     MessageType.CONTRIBUTION,
     b"body",
@@ -69,48 +69,47 @@ few = settings(max_examples=30, deadline=None)
 @given(content=mutated(BODY))
 def test_mutated_ciphertext_is_refused_or_is_another_ciphertext(content: bytes) -> None:
     """No two byte strings mean the same, so that a digest binds the ciphertext."""
-    with bounded():
-        try:
-            rows = body.from_bytes(content, ciphertexts=1)
-        except CiphertextMalformed:
-            return
-    assert body.to_bytes(rows) == content
+    rows = taken(
+        lambda: body.from_bytes(content, ciphertexts=1), refusal=CiphertextMalformed
+    )
+
+    assert rows is None or body.to_bytes(rows) == content
 
 
 @few
 @given(content=mutated(SHARE))
 def test_mutated_share_is_refused_or_is_another_share(content: bytes) -> None:
     """The wire form of a share is canonical too."""
-    with bounded():
-        try:
-            share = packed_shamir.share_from_bytes(content, THRESHOLDS)
-        except CiphertextMalformed:
-            return
-    assert packed_shamir.share_to_bytes(share) == content
+    share = taken(
+        lambda: packed_shamir.share_from_bytes(content, THRESHOLDS),
+        refusal=CiphertextMalformed,
+    )
+
+    assert share is None or packed_shamir.share_to_bytes(share) == content
 
 
 @few
 @given(content=mutated(COMBINATIONS))
 def test_mutated_check_is_refused_or_is_another_check(content: bytes) -> None:
     """What a holder says about three contributors has one form."""
-    with bounded():
-        try:
-            told = dealing_check.combinations_from_bytes(content, 3)
-        except CiphertextMalformed:
-            return
-    assert dealing_check.combinations_to_bytes(told) == content
+    told = taken(
+        lambda: dealing_check.combinations_from_bytes(content, 3),
+        refusal=CiphertextMalformed,
+    )
+
+    assert told is None or dealing_check.combinations_to_bytes(told) == content
 
 
 @few
 @given(content=mutated(ANSWER))
 def test_mutated_answer_is_refused_or_is_another_answer(content: bytes) -> None:
     """So do its sums over two cohorts."""
-    with bounded():
-        try:
-            sums = packed_shamir.answer_from_bytes(content, THRESHOLDS, cohorts=2)
-        except CiphertextMalformed:
-            return
-    assert packed_shamir.answer_to_bytes(sums) == content
+    sums = taken(
+        lambda: packed_shamir.answer_from_bytes(content, THRESHOLDS, cohorts=2),
+        refusal=CiphertextMalformed,
+    )
+
+    assert sums is None or packed_shamir.answer_to_bytes(sums) == content
 
 
 @few
@@ -133,11 +132,25 @@ def test_mutated_signature_never_verifies(signature: bytes) -> None:
 @given(content=st.binary(min_size=0, max_size=80))
 def test_any_bytes_are_keys_or_refused(content: bytes) -> None:
     """Points that are none included: sealing to them is refused by name."""
-    with bounded():
-        try:
-            keys = PublicKeys(content[:32], content[32:64])
-            sealing.seal(b"x", sender=OWN, receiver=keys, envelope=ENVELOPE)
-            signing.verify(STATEMENT, SIGNATURE, keys)
-        except FederationError:
-            return
-    raise AssertionError("A signature verified under a key that was drawn.")
+
+    def verified_under() -> PublicKeys:
+        keys = PublicKeys(content[:32], content[32:64])
+        sealing.seal([Letter(b"x", keys, ENVELOPE)], sender=OWN)
+        signing.verify(STATEMENT, SIGNATURE, keys)
+        return keys
+
+    assert taken(verified_under) is None
+
+
+def test_unmutated_bytes_are_taken() -> None:
+    """What the mutations start from is valid; without this they would prove nothing."""
+    told = dealing_check.combinations_from_bytes(COMBINATIONS, 3)
+    sums = packed_shamir.answer_from_bytes(ANSWER, THRESHOLDS, cohorts=2)
+    share = sealing.unseal(SEALED, keys=OTHER, sender=OWN.public, envelope=ENVELOPE)
+
+    assert body.to_bytes(body.from_bytes(BODY, ciphertexts=1)) == BODY
+    assert dealing_check.combinations_to_bytes(told) == COMBINATIONS
+    assert packed_shamir.answer_to_bytes(sums) == ANSWER
+    assert share == SHARE
+    assert packed_shamir.share_from_bytes(share, THRESHOLDS).size
+    assert refusal_of(lambda: signing.verify(STATEMENT, SIGNATURE, OWN.public)) is None

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from federated_router.api.v1 import aggregation_pb2 as pb2
 from federated_router.federation import holder
 from federated_router.federation.backoff import Backoff
 from federated_router.federation.participant import Participant
@@ -17,13 +16,15 @@ from federated_router.federation.set_verification import (
     verify_contributor_set,
     verify_survivor_set,
 )
+from federated_router.federation.survivor_signature import ContributorSet, SurvivorSet
+from federated_router.federation.verification import Roster
 from federated_router.federation.wire import (
     contributor_set_from_message,
     round_from_message,
     survivor_set_from_message,
 )
-from federated_router.kit.errors import CiphertextMalformed, FederationError
-from tests.unit.aggregation_fuzz.mutations import bounded, known_version, mutated
+from federated_router.kit.errors import CiphertextMalformed
+from tests.unit.aggregation_fuzz.mutations import known_version, mutated, taken
 from tests.unit.aggregation_fuzz.stage import parsed
 from tests.unit.aggregation_fuzz.told import NOW_S, Told, read
 
@@ -32,32 +33,97 @@ many = settings(max_examples=5000, deadline=None)
 no_warning = pytest.mark.filterwarnings("ignore::UserWarning")
 
 
-def try_round(told: Told, content: bytes) -> None:
-    """Show a mutated round; what is believed binds what the honest one bound."""
+def believed_of_round(told: Told, content: bytes) -> Roster | None:
+    """Show a round of these bytes; return the roster that the member believes."""
     message = parsed(told.shown, content)
-    if message is not None:
-        try_both(told, message, told.listing)
+    if message is None:
+        return None
+    return taken(lambda: read(message, told.listing, told.own, told.stage))
 
 
-def try_listing(told: Told, content: bytes) -> None:
-    """Show a mutated roster; it is refused or the honest one to the byte."""
+def believed_of_roster(told: Told, content: bytes) -> Roster | None:
+    """Show a roster of these bytes; return the one that the member believes."""
     listing = parsed(told.listing, content)
-    if listing is not None and all(
+    if listing is None or not all(
         known_version(entry.keys.certificate_der) for entry in listing.members
     ):
-        try_both(told, told.shown, listing)
+        return None
+    return taken(lambda: read(told.shown, listing, told.own, told.stage))
 
 
-def try_both(told: Told, message: pb2.Round, listing: pb2.GetRosterResponse) -> None:
-    """Read what is shown; whoever believes it believes what is true."""
-    with bounded():
-        try:
-            believed = read(message, listing, told.own, told.stage)
-        except FederationError:
-            return
-    assert believed.hash == told.roster.hash
-    assert believed.beacon == told.roster.beacon
-    assert believed.members == told.roster.members
+def believed_contributors(told: Told, content: bytes) -> ContributorSet | None:
+    """Show a contributor set of these bytes; return the one that is believed."""
+    header = parsed(told.header, content)
+    if header is None or not known_version(header.coordinator_certificate_der):
+        return None
+    record = told.stage.record(0)
+    contribution, promise = record.contribution, record.promise
+    assert contribution is not None
+    assert promise is not None
+
+    def verified() -> ContributorSet:
+        claim = contributor_set_from_message(header)
+        verify_contributor_set(
+            claim,
+            roster=told.roster,
+            promise=promise,
+            own=told.own.member,
+            own_sha256=contribution.sha256,
+            trust=told.stage.members[0].credentials.trust,
+            now_s=NOW_S,
+        )
+        return claim
+
+    return taken(verified)
+
+
+def believed_survivors(told: Told, content: bytes) -> SurvivorSet | None:
+    """Show a survivor set of these bytes; return the one that is believed."""
+    message = parsed(told.survivors, content)
+    if message is None or not known_version(message.coordinator_certificate_der):
+        return None
+    promise = told.stage.record(0).promise
+    assert promise is not None
+    shown = contributor_set_from_message(told.header)
+
+    def verified() -> SurvivorSet:
+        claim = survivor_set_from_message(message)
+        verify_survivor_set(
+            claim,
+            roster=told.roster,
+            promise=promise,
+            contributors=shown.contributors,
+            contributors_sha256=shown.sha256(told.stage.name, told.roster.hash),
+            trust=told.stage.members[0].credentials.trust,
+            now_s=NOW_S,
+        )
+        return claim
+
+    return taken(verified)
+
+
+def answer_to(told: Told, shares: bytes) -> bytes:
+    """Return the first member's answer to these sealed shares."""
+    sealed = SealedShares(contributor_set_from_message(told.header), shares)
+    dealt = holder.unseal(
+        sealed,
+        own=told.own.member,
+        keys=told.stage.record(0).held.keys,
+        roster=told.roster,
+    )
+    return holder.answer(dealt, [[one.number for one in sealed.claim.contributors]])
+
+
+def test_unmutated_messages_are_believed(told: Told) -> None:
+    """What the mutations start from is valid; without this they would prove nothing."""
+    contributors = believed_contributors(told, told.header.SerializeToString())
+    survivors = believed_survivors(told, told.survivors.SerializeToString())
+
+    assert believed_of_round(told, told.shown.SerializeToString()) == told.roster
+    assert believed_of_roster(told, told.listing.SerializeToString()) == told.roster
+    assert contributors == contributor_set_from_message(told.header)
+    assert survivors == survivor_set_from_message(told.survivors)
+    assert answer_to(told, told.shares)
 
 
 @no_warning
@@ -67,7 +133,9 @@ def test_mutated_round_is_refused_or_has_the_same_roster(
     told: Told, data: st.DataObject
 ) -> None:
     """States, deadlines and causes may change; hash, beacon and layout may not."""
-    try_round(told, data.draw(mutated(told.shown.SerializeToString())))
+    content = data.draw(mutated(told.shown.SerializeToString()))
+
+    assert believed_of_round(told, content) in (None, told.roster)
 
 
 @no_warning
@@ -77,7 +145,9 @@ def test_mutated_roster_is_refused_or_is_the_same(
     told: Told, data: st.DataObject
 ) -> None:
     """Keys, nonces and names follow from hash and beacon, which do not change."""
-    try_listing(told, data.draw(mutated(told.listing.SerializeToString())))
+    content = data.draw(mutated(told.listing.SerializeToString()))
+
+    assert believed_of_roster(told, content) in (None, told.roster)
 
 
 @no_warning
@@ -89,8 +159,11 @@ def test_long_sweep_of_mutated_rounds_and_rosters(
     told: Told, data: st.DataObject
 ) -> None:
     """The same, thousands of times."""
-    try_round(told, data.draw(mutated(told.shown.SerializeToString())))
-    try_listing(told, data.draw(mutated(told.listing.SerializeToString())))
+    round_ = data.draw(mutated(told.shown.SerializeToString()))
+    listing = data.draw(mutated(told.listing.SerializeToString()))
+
+    assert believed_of_round(told, round_) in (None, told.roster)
+    assert believed_of_roster(told, listing) in (None, told.roster)
 
 
 @no_warning
@@ -101,27 +174,10 @@ def test_mutated_contributor_set_is_refused_or_says_the_same(
 ) -> None:
     """The holder checks exactly the set that was signed, or sends nothing."""
     content = data.draw(mutated(told.header.SerializeToString()))
-    header = parsed(told.header, content)
-    if header is None or not known_version(header.coordinator_certificate_der):
-        return
-    record = told.stage.record(0)
-    assert record.contribution is not None
-    assert record.promise is not None
-    with bounded():
-        try:
-            claim = contributor_set_from_message(header)
-            verify_contributor_set(
-                claim,
-                roster=told.roster,
-                promise=record.promise,
-                own=told.own.member,
-                own_sha256=record.contribution.sha256,
-                trust=told.stage.members[0].credentials.trust,
-                now_s=NOW_S,
-            )
-        except FederationError:
-            return
-    assert claim == contributor_set_from_message(told.header)
+
+    believed = believed_contributors(told, content)
+
+    assert believed in (None, contributor_set_from_message(told.header))
 
 
 @no_warning
@@ -132,49 +188,19 @@ def test_mutated_survivor_set_is_refused_or_says_the_same(
 ) -> None:
     """The holder answers for exactly the set that was signed, or not at all."""
     content = data.draw(mutated(told.survivors.SerializeToString()))
-    message = parsed(told.survivors, content)
-    if message is None or not known_version(message.coordinator_certificate_der):
-        return
-    promise = told.stage.record(0).promise
-    assert promise is not None
-    shown = contributor_set_from_message(told.header)
-    with bounded():
-        try:
-            claim = survivor_set_from_message(message)
-            verify_survivor_set(
-                claim,
-                roster=told.roster,
-                promise=promise,
-                contributors=shown.contributors,
-                contributors_sha256=shown.sha256(told.stage.name, told.roster.hash),
-                trust=told.stage.members[0].credentials.trust,
-                now_s=NOW_S,
-            )
-        except FederationError:
-            return
-    assert claim == survivor_set_from_message(told.survivors)
+
+    believed = believed_survivors(told, content)
+
+    assert believed in (None, survivor_set_from_message(told.survivors))
 
 
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_mutated_sealed_shares_give_no_answer(told: Told, data: st.DataObject) -> None:
     """One altered bit of one survivor's share, and the holder keeps silent."""
-    sealed = SealedShares(
-        contributor_set_from_message(told.header), data.draw(mutated(told.shares))
-    )
-    everybody = [entry.number for entry in sealed.claim.contributors]
+    shares = data.draw(mutated(told.shares))
 
-    def answered() -> bytes:
-        dealt = holder.unseal(
-            sealed,
-            own=told.own.member,
-            keys=told.stage.record(0).held.keys,
-            roster=told.roster,
-        )
-        return holder.answer(dealt, [everybody])
-
-    with bounded(), pytest.raises(CiphertextMalformed):
-        answered()
+    assert taken(lambda: answer_to(told, shares), refusal=CiphertextMalformed) is None
 
 
 def test_member_outlives_a_roster_with_a_certificate_of_unknown_version(

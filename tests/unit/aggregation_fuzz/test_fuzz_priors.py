@@ -19,7 +19,7 @@ from federated_router.priors.contents import Contents
 from federated_router.priors.pattern_priors import best_model
 from federated_router.priors.publication import Priors
 from federated_router.priors.resources import read_resources
-from tests.unit.aggregation_fuzz.mutations import bounded, mutated
+from tests.unit.aggregation_fuzz.mutations import bounded, mutated, taken
 from tests.unit.aggregation_fuzz.stage import parsed
 from tests.unit.priors.worlds import LAYOUT, priors_of
 
@@ -36,25 +36,31 @@ PRIORS = priors_message(
 )
 
 
-def try_priors(content: bytes) -> None:
-    """Read mutated priors; whoever wrote them, only this federation's errors leave."""
+def routed_by(content: bytes) -> Priors | None:
+    """Return the priors of these bytes after all of a router's reads, if it takes them.
+
+    What was taken must not fail it later.
+    """
     message = parsed(PRIORS, content)
     if message is None or not plausible(message.create_time):
-        return
+        return None
     with bounded():
-        try:
-            found = priors_from_message(message)
-        except FederationError:
-            return
-        read_all(found)
+        found = taken(lambda: priors_from_message(message))
+        if found is not None:
+            read_all(found)
+    return found
+
+
+def fits_its_catalogue(found: Priors) -> bool:
+    """Return whether each cell has a count for every bucket of the catalogue."""
     buckets = len(found.catalogue.latency_bounds_ms) + 1
-    assert all(
+    return all(
         len(counts.latency_counts) == buckets for counts in found.performance.values()
     )
 
 
 def read_all(found: Priors) -> None:
-    """Read what a router reads; what was taken must not fail it later."""
+    """Read what a router reads."""
     for cell in found.performance:
         found.read(cell)
         read_resources(found, cell)
@@ -79,7 +85,18 @@ def plausible(moment: Timestamp) -> bool:
 @given(content=mutated(PRIORS.SerializeToString()))
 def test_mutated_priors_are_refused_or_fit_their_catalogue(content: bytes) -> None:
     """Routers act on priors; counts over other buckets would be read as others'."""
-    try_priors(content)
+    found = routed_by(content)
+
+    assert found is None or fits_its_catalogue(found)
+
+
+def test_unmutated_priors_are_taken() -> None:
+    """What the mutations start from is valid; without this they would prove nothing."""
+    found = routed_by(PRIORS.SerializeToString())
+
+    assert found is not None
+    assert found.performance
+    assert fits_its_catalogue(found)
 
 
 def test_priors_from_no_time_are_refused_by_name() -> None:

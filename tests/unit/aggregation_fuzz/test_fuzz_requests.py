@@ -17,7 +17,7 @@ from federated_router.api.v1 import aggregation_pb2 as pb2
 from federated_router.kit.errors import FederationError
 from tests.support import round_script
 from tests.unit.aggregation_fuzz import stage as staging
-from tests.unit.aggregation_fuzz.mutations import bounded
+from tests.unit.aggregation_fuzz.mutations import taken
 from tests.unit.aggregation_fuzz.stage import Stage
 
 OPERATOR, MEMBER = "operator/op", "node/node-1"
@@ -36,11 +36,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 def ask(stage: Stage, method: str, caller: str, request: Message) -> Message | None:
     """Return the answer, or nothing for a refusal."""
-    with bounded():
-        try:
-            return stage.run(stage.call(method, caller, request))
-        except FederationError:
-            return None
+    return taken(lambda: stage.run(stage.call(method, caller, request)))
 
 
 @few

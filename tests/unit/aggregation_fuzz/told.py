@@ -6,13 +6,8 @@ from pathlib import Path
 
 from federated_router.api.v1 import aggregation_pb2 as pb2
 from federated_router.federation.round_view import RosterMember, Round
-from federated_router.federation.verification import (
-    Roster,
-    promised,
-    verify_offer,
-    verify_roster,
-    verify_terms,
-)
+from federated_router.federation.terms_verification import verify_offer, verify_terms
+from federated_router.federation.verification import Roster, promised, verify_roster
 from federated_router.federation.wire import (
     roster_from_message,
     round_from_message,

@@ -112,6 +112,25 @@ def test_jitter_is_the_same_after_a_restart_and_differs_between_rounds() -> None
     assert len({first for first, _ in rests.values()}) > 40
 
 
+@pytest.mark.parametrize("state", [State.PUBLISHED, State.ABORTED])
+@pytest.mark.parametrize("back_s", [1.0, 4_000.0])
+def test_clock_that_was_set_back_puts_rounds_off_by_an_interval_at_most(
+    state: State, back_s: float
+) -> None:
+    """A restarted coordinator finds its newest round ahead of its clock."""
+    newest, now_s = ended(state, lasted_s=0.0), START_S - back_s
+    table = Timetable(SCHEDULE)
+    table.ended(newest)
+
+    first = table.rest_s(newest, now_s=now_s)
+    half = table.rest_s(newest, now_s=now_s + first / 2)
+    due = table.rest_s(newest, now_s=now_s + first)
+
+    assert first == (100.0 if state is State.PUBLISHED else 10.0)
+    assert half == pytest.approx(first / 2)
+    assert due == 0.0
+
+
 @given(
     lasted_s=st.floats(0, 1e4),
     failures=st.integers(0, 200),

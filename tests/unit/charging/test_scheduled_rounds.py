@@ -41,7 +41,7 @@ async def until(world: ChargingWorld, holds: Callable[[Round], bool]) -> Round:
     """Return the newest round once something holds of it, without any time passing."""
     async with asyncio.timeout(20):
         while True:
-            found = world.conductor._held
+            found = world.conductor._keeper.held
             if found is not None and holds(found):
                 return found
             await asyncio.sleep(0)

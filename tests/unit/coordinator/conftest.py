@@ -1,8 +1,7 @@
 """A coordinator on a file, four members with known statistics, certificates."""
 
-import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -17,24 +16,10 @@ from tests.support.round_member import (
 )
 
 
-@pytest.fixture(scope="session")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    """Return one authority for all tests."""
-    return Certificates(tmp_path_factory.mktemp("pki"))
-
-
 @pytest.fixture
 def clock() -> ManualClock:
     """Return a clock inside the certificates' lifetime."""
     return ManualClock(time.time())
-
-
-@pytest.fixture
-def directory() -> Iterator[Path]:
-    """Return a directory in memory where there is one: these files are many."""
-    memory = Path("/dev/shm")  # noqa: S108 - a private directory is made inside.
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as made:
-        yield Path(made)
 
 
 @pytest.fixture

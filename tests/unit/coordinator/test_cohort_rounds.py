@@ -265,9 +265,9 @@ async def test_every_cohort_too_small_aborts_with_the_cause(
         round_.roster[number - 1] for cohort in round_.cohorts for number in cohort[:1]
     }
     conductor = world.core.conductor
-    assert conductor._held is not None
+    assert conductor._keeper.held is not None
     strict = replace(round_.terms, cohort_survivors_min=3, cohort_colluders_max=2)
-    conductor._held = replace(conductor._held, terms=strict)
+    conductor._keeper.held = replace(conductor._keeper.held, terms=strict)
     present = [one for one in members if one.member.name not in lost]
     for running in present:
         await running.member.act(round_from_message(await world.newest()))

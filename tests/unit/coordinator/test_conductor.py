@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from coordinator.app import draw_round_name
+from coordinator.core import draw_round_name
 from coordinator.rounds import events
 from coordinator.rounds.round import Round
 from coordinator.rounds.state import State
@@ -19,7 +19,7 @@ from federated_router.kit.errors import (
 )
 from federated_router.kit.names import is_id
 from tests.support import round_script as script
-from tests.support.coordinator_world import ROUNDS, CoordinatorWorld
+from tests.support.coordinator_world import CONTEXT, ROUNDS, CoordinatorWorld
 
 
 @asynccontextmanager
@@ -242,22 +242,19 @@ async def test_work_that_an_operator_overtakes_changes_nothing(
 async def test_uploads_have_a_limit_and_free_their_place(
     world: CoordinatorWorld,
 ) -> None:
-    """Bodies in memory are bounded; one more is asked to come again."""
-    await restarted(world, uploads_max=1)
-    servicer = world.core.aggregation
-
+    """Bodies in memory are bounded; one more waits, and is asked to come again."""
+    await restarted(world, uploads_max=1, transfer_timeout_s=0.05)
+    uploads = world.core.aggregation._uploads
     one, other = MemberName("node/one"), MemberName("node/other")
 
     for late in (one, other):
-        with (
-            servicer._upload(one),
-            pytest.raises(LimitReached),
-            servicer._upload(late),
-        ):
-            pass
+        async with uploads.place(one, CONTEXT):
+            with pytest.raises(LimitReached):
+                await uploads.place(late, CONTEXT).__aenter__()
+            assert uploads.running == 1
 
-    with servicer._upload(other):
-        assert servicer._uploads == {other}
+    async with uploads.place(other, CONTEXT):
+        assert uploads.running == 1
 
 
 def test_round_names_are_safe_and_never_the_same() -> None:

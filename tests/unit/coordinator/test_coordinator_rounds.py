@@ -369,7 +369,8 @@ async def test_late_contribution_gets_round_state_wrong(
     with pytest.raises(RoundStateWrong):
         await world.client("node/node-1").contribute(late)
 
-    summed = await reach(world, members[1:], "OPENING")
+    await reach(world, members[1:], "OPENING")
+    summed = await world.newest(full=True)
     assert "node/node-1" not in summed.survivors
     assert len(summed.survivors) == 3
 
@@ -393,7 +394,7 @@ async def test_oversized_upload_is_refused_before_it_is_read(
     with pytest.raises(FieldInvalid) as caught:
         await world.client("node/node-1").send(parts())
 
-    assert caught.value.metadata == {"field": "size_bytes", "expected": "60640"}
+    assert caught.value.metadata == {"field": "size_bytes", "expected": "44208"}
     assert len(read) == 1
 
 
@@ -567,7 +568,7 @@ async def test_log_tells_counts_and_sizes_and_nothing_else(
         *("survivors", "inconsistent", "liars"),
         *("previous_state_s", "end_cause", "priors_revision"),
     }
-    assert told[-1]["contribution_bytes"] == 4 * 60640
+    assert told[-1]["contribution_bytes"] == 4 * 44208
 
 
 async def test_metrics_count_rounds_participation_and_refusals(

@@ -110,7 +110,7 @@ async def test_messages_that_wait_share_few_transactions(
         return await save(before, after, **kinds)  # type: ignore[arg-type]
 
     monkeypatch.setattr(conductor._store, "save", counted)
-    conductor._batch_max = 10
+    conductor._writer._batch_max = 10
     rounds = await asyncio.gather(
         *(conductor.tell(name, script.joined(index)) for index in range(1, MANY + 1))
     )
@@ -174,7 +174,7 @@ async def test_caller_that_hangs_up_takes_nobody_with_it(
     assert isinstance(found[0], asyncio.CancelledError)
     assert all(isinstance(one, Round) for one in found[1:])
     assert (await world.newest()).joined_count == 10
-    assert not conductor._waiting
+    assert not conductor._writer._waiting
 
 
 async def test_message_that_no_store_takes_fails_alone(

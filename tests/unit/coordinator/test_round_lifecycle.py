@@ -276,20 +276,45 @@ def test_opening_aborts_when_all_answered_in_vain() -> None:
     """Nobody is left who could make a difference."""
     every = play(round_in(O), *(answered(index) for index in (1, 2, 3, 4)))
 
-    aborted = play(every, events.OpeningFailed(4, "They contradict each other."))
+    failed = events.OpeningFailed(4, "They contradict each other.", decided=True)
+    aborted = play(every, failed)
 
     assert aborted.state is A
     assert "4 of 4 holders answered" in aborted.end_cause
     assert "They contradict each other." in aborted.end_cause
 
 
-def test_opening_waits_at_its_deadline_for_the_attempt_under_way() -> None:
-    """Answers that came in time are tried before the round is given up."""
+def test_opening_decides_at_its_deadline_by_the_answers_that_are_there() -> None:
+    """An attempt that waited for more is repeated once, and then it is over."""
+    three = play(round_in(O), answered(1), answered(2), answered(3))
+    tried = play(three, events.OpeningFailed(3, "?"))
+
+    over = play(tried, events.TimePassed(), now_s=LATER_S)
+    still = play(over, events.OpeningFailed(3, "?"), now_s=LATER_S)
+    failed = events.OpeningFailed(3, "Too few.", decided=True)
+
+    assert not endings.opening_decides(tried)
+    assert endings.opening_decides(over)
+    assert (work_due(tried), work_due(over), work_due(still)) == (
+        None,
+        Work.OPEN,
+        Work.OPEN,
+    )
+    assert play(over, events.TimePassed(), now_s=LATER_S) is over
+    assert play(still, failed, now_s=LATER_S).state is A
+    assert play(over, events.Opened((member(2),)), now_s=LATER_S).state is V
+
+
+def test_last_answer_decides_without_waiting_for_the_deadline() -> None:
+    """Nobody is left who could tell more: who checked has answered, or was expelled."""
     three = play(round_in(O), answered(1), answered(2), answered(3))
 
-    assert play(three, events.TimePassed(), now_s=LATER_S).state is O
-    assert play(three, events.OpeningFailed(3, "?"), now_s=LATER_S).state is A
-    assert play(three, events.Opened((member(2),)), now_s=LATER_S).state is V
+    every = play(three, answered(4))
+    expelled = play(three, events.Expelled(member(4)))
+
+    assert not endings.opening_decides(three)
+    assert endings.opening_decides(every)
+    assert endings.opening_decides(expelled)
 
 
 def test_failed_attempt_that_new_answers_overtook_is_no_end() -> None:
@@ -310,6 +335,17 @@ def test_resumed_round_gets_the_grace_but_never_loses_time() -> None:
 
     assert late.deadline_s == LATER_S + 105
     assert play(fresh, events.Resumed(), now_s=START_S) is fresh
+
+
+@pytest.mark.parametrize("state", [J, R, C, K, S, O, V])
+def test_resumed_round_lasts_no_longer_than_its_state_may(state: State) -> None:
+    """The wall clock was set back while the coordinator was away: no round hangs."""
+    stored = round_in(state)
+    now_s = START_S - 86_400
+
+    resumed = play(stored, events.Resumed(), now_s=now_s)
+
+    assert resumed.deadline_s == now_s + stored.terms.durations.of(state)
 
 
 def test_cause_of_an_abort_is_cut_to_its_limit() -> None:

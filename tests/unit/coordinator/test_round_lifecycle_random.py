@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coordinator.rounds import events, lifecycle
+from coordinator.rounds import endings, events, lifecycle
 from coordinator.rounds.round import Round
 from coordinator.rounds.state import ENDED, State
 from coordinator.rounds.terms import Terms
@@ -156,7 +156,8 @@ def take(life: Life, step: object) -> None:
                     )
                 )
         case ("failed", int(count)):
-            life.meet(events.OpeningFailed(count, "liars"))
+            decided = endings.opening_decides(life.round)
+            life.meet(events.OpeningFailed(count, "liars", decided=decided))
         case (str(kind), tuple(group)):
             for index in group:
                 life.meet(getattr(script, kind)(index))

@@ -5,6 +5,7 @@ import pytest
 from coordinator.rounds.round import RoundName
 from coordinator.rounds.views import Views
 from federated_router.api.v1 import aggregation_pb2 as pb2
+from federated_router.crypto.body import CIPHERTEXT_BYTES
 from federated_router.crypto.packed_shamir import ROSTER_SIZE_MAX
 from federated_router.federation.wire import roster_from_message
 from federated_router.kit.errors import (
@@ -16,7 +17,11 @@ from federated_router.kit.errors import (
 from federated_router.kit.identity import set_current_identity
 from tests.support.coordinator_world import CONTEXT, CoordinatorWorld, identity
 from tests.support.round_member import NAMES, RunningMember
-from tests.unit.coordinator.test_coordinator_rounds import reach
+from tests.unit.coordinator.test_coordinator_rounds import (
+    _made,
+    _swap_ciphertext,
+    reach,
+)
 
 
 async def roster_of(
@@ -50,10 +55,10 @@ async def test_watchers_of_one_round_get_the_same_message(
     name = RoundName((await world.newest()).name)
     before = await conductor.get(name)
 
-    first = views.watched(before, full=False)
-    again = views.watched(before, full=False)
+    first = views.watched(before)
+    again = views.watched(before)
     await members[0].member.act(await world.client(NAMES[0]).get(name))
-    after = views.watched(await conductor.get(name), full=False)
+    after = views.watched(await conductor.get(name))
 
     assert first is again
     assert after is not first
@@ -82,6 +87,46 @@ async def test_progress_tells_when_each_member_came_how_far(
         1,
         0,
     )
+
+
+async def test_survivors_are_named_to_members_once_the_round_has_ended(
+    world: CoordinatorWorld, members: list[RunningMember]
+) -> None:
+    """Before, holders fetch the signed set; the names are most of a view."""
+    await world.open_round()
+    opening = await reach(world, members, "OPENING")
+    whole = await world.newest(full=True)
+
+    ended = await reach(world, members, "PUBLISHED")
+
+    assert not opening.survivors
+    assert len(whole.survivors) == 4
+    assert ended.survivors == whole.survivors
+
+
+@pytest.mark.parametrize("garbage", [False, True])
+async def test_full_watch_ends_with_the_report(
+    world: CoordinatorWorld, members: list[RunningMember], *, garbage: bool
+) -> None:
+    """Who watches to the end needs no other call; members are spared the bytes."""
+    await world.open_round()
+    if garbage:
+        round_ = await reach(world, members, "COLLECTING")
+        other = await _made(members[1], round_)
+        _swap_ciphertext(members[0], other.body[:CIPHERTEXT_BYTES])
+    ended = "REJECTED" if garbage else "PUBLISHED"
+    basic = await reach(world, members, ended)
+    set_current_identity(identity("operator/op"))
+    asked = await world.core.aggregation.GetRound(
+        pb2.GetRoundRequest(name=basic.name, view=pb2.ROUND_VIEW_FULL), CONTEXT
+    )
+
+    full = await world.newest(full=True)
+
+    assert full == asked.round
+    assert list(full.report.failed_checks) == (["plausibility"] if garbage else [])
+    assert len(full.report.cohorts) == 1
+    assert not basic.HasField("report")
 
 
 async def test_roster_leaves_out_keys_that_the_caller_knows(

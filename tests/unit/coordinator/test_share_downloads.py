@@ -8,6 +8,7 @@ import pytest
 from coordinator.rounds.round import RoundName
 from federated_router.api.v1 import aggregation_pb2 as pb2
 from federated_router.federation.wire import round_from_message
+from federated_router.kit.errors import RoundStateWrong
 from federated_router.kit.identity import set_current_identity
 from tests.support.coordinator_world import (
     CONTEXT,
@@ -41,7 +42,7 @@ async def test_holders_take_turns_where_there_are_few_places(
     world: CoordinatorWorld, members: list[RunningMember]
 ) -> None:
     """Shares of a thousand holders at once would not fit the coordinator's memory."""
-    world.rounds = ROUNDS.model_copy(update={"downloads_max": 1})
+    world.rounds = ROUNDS.model_copy(update={"answer_bytes_max": 1})
     await world.restart()
     name = await checking(world, members)
     set_current_identity(identity(NAMES[0]))
@@ -53,17 +54,17 @@ async def test_holders_take_turns_where_there_are_few_places(
         waiting = asyncio.ensure_future(downloaded(world, name, NAMES[1]))
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(asyncio.shield(waiting), timeout=0.2)
-        assert world.core.aggregation._downloads.locked()
+        assert world.core.aggregation._answers.under_way
 
     assert await waiting
-    assert not world.core.aggregation._downloads.locked()
+    assert not world.core.aggregation._answers.under_way
 
 
 async def test_holder_that_hangs_up_leaves_its_place(
     world: CoordinatorWorld, members: list[RunningMember]
 ) -> None:
     """Cut connections must not use up the places."""
-    world.rounds = ROUNDS.model_copy(update={"downloads_max": 1})
+    world.rounds = ROUNDS.model_copy(update={"answer_bytes_max": 1})
     await world.restart()
     name = await checking(world, members)
     for member in NAMES:
@@ -74,5 +75,17 @@ async def test_holder_that_hangs_up_leaves_its_place(
         await anext(stream)
         await stream.aclose()
 
-    assert not world.core.aggregation._downloads.locked()
+    assert not world.core.aggregation._answers.under_way
     assert len(await downloaded(world, name, NAMES[0])) > 0
+
+
+async def test_shares_are_refused_before_anybody_dealt(
+    world: CoordinatorWorld,
+) -> None:
+    """Their size follows from a roster that is not there yet; the state says so."""
+    name = await world.open_round()
+
+    with pytest.raises(RoundStateWrong):
+        await downloaded(world, name, NAMES[0])
+
+    assert not world.core.aggregation._answers.under_way

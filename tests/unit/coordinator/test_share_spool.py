@@ -52,6 +52,41 @@ def expected(holder: int) -> bytes:
     return b"".join(share(dealer, holder) for dealer in range(DEALERS))
 
 
+@given(order=st.permutations(range(HOLDERS)), seeded=st.integers(1, HOLDERS - 1))
+def test_holders_of_short_and_of_long_shares_get_their_own(
+    order: Sequence[int], seeded: int
+) -> None:
+    """Half of a roster is sent seeds, which are shorter than shares, in rows alone."""
+    short = 2
+
+    async def rows(first: int) -> Sequence[bytes]:
+        size = short if first < seeded else SIZE
+        return [share(dealer, first)[:size] for dealer in range(DEALERS)]
+
+    async def all_read() -> dict[int, bytes]:
+        spool = Spool()
+        return {
+            place: await spool.read(
+                "r1",
+                place,
+                size=short if place < seeded else SIZE,
+                first_place=place,
+                rows=rows,
+            )
+            for place in (*order, *order)
+        }
+
+    found = asyncio.run(all_read())
+
+    assert found == {
+        place: b"".join(
+            share(dealer, place)[: short if place < seeded else SIZE]
+            for dealer in range(DEALERS)
+        )
+        for place in range(HOLDERS)
+    }
+
+
 @given(
     step=st.integers(1, HOLDERS + 1),
     order=st.permutations(range(HOLDERS)),

@@ -13,9 +13,11 @@ from federated_router.crypto.dealing_check import ABSENT, Combinations
 from federated_router.crypto.dealing_verdict import Verdict, limit_of, verdict
 from federated_router.crypto.field import PRIME
 from federated_router.crypto.packed_shamir import CHECKS, Thresholds, deal
+from federated_router.crypto.stacked_checks import StackedChecks
 from federated_router.crypto.transcript import RosterHash, RoundAttempt
 from federated_router.kit.errors import (
     CiphertextMalformed,
+    Internal,
     NotOnRoster,
     RosterTooSmall,
     ShareConflict,
@@ -63,7 +65,9 @@ def spoil(checks: Checks, dealer: int, seed: int = 1) -> None:
 
 def judged(checks: Mapping[int, Combinations], holders: int, dealers: int) -> Verdict:
     """Return the verdict about dealers 1..`dealers`."""
-    return verdict(checks, Thresholds.for_roster(holders), range(1, dealers + 1))
+    thresholds = Thresholds.for_roster(holders)
+    stacked = StackedChecks.of(checks, dealers, thresholds)
+    return verdict(stacked, range(1, dealers + 1))
 
 
 @settings(max_examples=40, deadline=None)
@@ -254,7 +258,19 @@ def test_dealers_keep_their_numbers_on_the_roster() -> None:
     spoil(checks, 2)
     refuse(checks, 6, [3])
 
-    found = verdict(checks, Thresholds.for_roster(10), [2, 5, 7, 10])
+    stacked = StackedChecks.of(checks, 4, Thresholds.for_roster(10))
+    found = verdict(stacked, [2, 5, 7, 10])
 
     assert found.inconsistent == {5}
     assert found.disputed == {(7, 6)}
+
+
+def test_no_verdict_without_a_check_that_was_announced() -> None:
+    """Taken for silence, a missing check would be held against every dealer."""
+    checks = honest_checks(10, 10)
+    stacked = StackedChecks(checks.keys(), 10, Thresholds.for_roster(10))
+    for holder in sorted(checks)[:-1]:
+        stacked.put(holder, checks[holder])
+
+    with pytest.raises(Internal):
+        verdict(stacked, range(1, 11))

@@ -2,7 +2,13 @@
 
 import pytest
 
-from federated_router.crypto.sealing import Envelope, KeptExchanges, seal, unseal
+from federated_router.crypto.sealing import (
+    Envelope,
+    KeptExchanges,
+    Letter,
+    seal,
+    unseal,
+)
 from federated_router.crypto.signing import MemberKeys, PublicKeys
 from federated_router.crypto.transcript import MemberName, RosterHash, RoundAttempt
 from federated_router.kit.errors import CiphertextMalformed, SignatureInvalid
@@ -22,14 +28,9 @@ def test_kept_exchange_seals_and_opens_as_a_fresh_one(envelope: Envelope) -> Non
     """Whether a member keeps anything is its own affair: the other side cannot tell."""
     own, peer = KeptExchanges(), KeptExchanges()
     for _ in range(2):
-        sealed = seal(
-            CONTENT,
-            sender=OWN,
-            receiver=PEER.public,
-            envelope=envelope,
-            exchanges=own,
-        )
-        plain = seal(CONTENT, sender=OWN, receiver=PEER.public, envelope=envelope)
+        letters = [Letter(CONTENT, PEER.public, envelope)]
+        sealed = seal(letters, sender=OWN, exchanges=own)
+        plain = seal(letters, sender=OWN)
 
         for box in (sealed, plain):
             for kept in (peer, None):
@@ -48,9 +49,7 @@ def test_two_seals_under_one_kept_exchange_share_no_key(envelope: Envelope) -> N
     """A fresh key enters each: one keystream twice would tell the shares' sum."""
     kept = KeptExchanges()
     boxes = [
-        seal(
-            CONTENT, sender=OWN, receiver=PEER.public, envelope=envelope, exchanges=kept
-        )
+        seal([Letter(CONTENT, PEER.public, envelope)], sender=OWN, exchanges=kept)
         for _ in range(2)
     ]
 
@@ -64,7 +63,7 @@ def test_share_of_another_sender_does_not_open_by_what_is_kept(
 ) -> None:
     """The exchange is found by the peer's key, not by its place or name."""
     kept = KeptExchanges()
-    sealed = seal(CONTENT, sender=OTHER, receiver=PEER.public, envelope=envelope)
+    sealed = seal([Letter(CONTENT, PEER.public, envelope)], sender=OTHER)
     kept.secret(PEER, OTHER.public.sealing)
 
     with pytest.raises(CiphertextMalformed):
@@ -106,7 +105,7 @@ def test_point_of_low_order_is_refused_and_not_kept(envelope: Envelope) -> None:
     hostile = PublicKeys(PEER.public.signing, bytes(32))
 
     with pytest.raises(SignatureInvalid):
-        seal(CONTENT, sender=OWN, receiver=hostile, envelope=envelope, exchanges=kept)
+        seal([Letter(CONTENT, hostile, envelope)], sender=OWN, exchanges=kept)
 
     assert len(kept) == 0
 

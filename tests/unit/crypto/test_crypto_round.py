@@ -19,7 +19,7 @@ from federated_router.crypto.packed_shamir import (
     sum_shares,
 )
 from federated_router.crypto.ring import Residues
-from federated_router.crypto.sealing import Envelope
+from federated_router.crypto.sealing import Envelope, Letter
 from federated_router.crypto.signing import MemberKeys, MessageType, Statement
 from federated_router.crypto.transcript import MemberName, RosterHash, RoundAttempt
 from federated_router.kit.errors import (
@@ -101,10 +101,14 @@ class Round:
         shares = deal(encryption.secret.coefficients, self.thresholds)
         sealed = tuple(
             sealing.seal(
-                share_to_bytes(share),
+                [
+                    Letter(
+                        share_to_bytes(share),
+                        receiver.keys.public,
+                        self.envelope(sender, receiver),
+                    )
+                ],
                 sender=sender.keys,
-                receiver=receiver.keys.public,
-                envelope=self.envelope(sender, receiver),
             )
             for receiver, share in zip(self.members, shares, strict=True)
         )

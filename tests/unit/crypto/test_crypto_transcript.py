@@ -14,7 +14,7 @@ FIELDS = st.lists(
 )
 ENCODED = (
     "73000000000000001c6665646572617465642d726f757465722f6167677265676174696f6e"
-    "6900000000000000080000000000000002"
+    "6900000000000000080000000000000003"
     "73000000000000000170"
     "62000000000000000101"
     "6900000000000000080000000000000002"
@@ -48,7 +48,7 @@ def test_version_changes_every_encoding(monkeypatch: pytest.MonkeyPatch) -> None
     """A later protocol accepts nothing that was signed for this one."""
     before = encode("purpose", "field")
 
-    monkeypatch.setattr(transcript, "PROTOCOL_VERSION", 3)
+    monkeypatch.setattr(transcript, "PROTOCOL_VERSION", 4)
 
     assert encode("purpose", "field") != before
 

@@ -24,18 +24,6 @@ from tests.support.round_member import (
 )
 
 
-@pytest.fixture(scope="session")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    """Return one authority for all tests."""
-    return Certificates(tmp_path_factory.mktemp("pki"))
-
-
-@pytest.fixture(scope="session")
-def strangers(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    """Return another authority that nobody here trusts, with the same names."""
-    return Certificates(tmp_path_factory.mktemp("strangers"))
-
-
 @pytest.fixture
 def clock() -> ManualClock:
     """Return a clock inside the certificates' lifetime."""

@@ -9,7 +9,7 @@ from federated_router.crypto import dealing_check
 from federated_router.crypto.signing import MemberKeys
 from federated_router.crypto.transcript import MemberName
 from federated_router.federation import holder
-from federated_router.federation.contribution import body_bytes, build_body
+from federated_router.federation.contribution import build_body, layout_of
 from federated_router.federation.holder import DealtShares, sealed_bytes
 from federated_router.federation.round_view import SealedShares
 from federated_router.kit.errors import CiphertextMalformed
@@ -43,7 +43,7 @@ def test_size_is_known_before_anybody_sends(opening: MemoryCoordinator) -> None:
     """A coordinator refuses other sizes without reading them."""
     sizes = {len(kept.body) for kept in opening.contributions.values()}
 
-    assert sizes == {body_bytes(opening.roster, CATALOGUE)}
+    assert sizes == {layout_of(opening.roster, CATALOGUE).size_bytes}
 
 
 async def test_noise_is_asked_for_each_slot_but_not_for_the_count(
@@ -102,8 +102,8 @@ async def test_share_sealed_by_the_coordinator_in_a_members_name_does_not_open(
         roster=opening.roster,
         noise=no_noise,
     )
-    size = sealed_bytes(opening.roster)
-    share = forged[-4 * size :][:size]
+    size = sealed_bytes(opening.roster, ONE)
+    share = layout_of(opening.roster, CATALOGUE).sealed_for(forged, 1)
     honest = opening.shares_for(ONE)
 
     dealt = await opened_by_one(
@@ -118,7 +118,7 @@ async def test_companions_share_swapped_between_members_does_not_open(
     opening: MemoryCoordinator, members: list[RunningMember]
 ) -> None:
     """A seal names its sender, so that no share is counted for somebody else."""
-    size = sealed_bytes(opening.roster)
+    size = sealed_bytes(opening.roster, ONE)
     honest = opening.shares_for(ONE).body
     swapped = honest[size : 2 * size] + honest[:size] + honest[2 * size :]
 
@@ -136,7 +136,7 @@ async def test_another_number_of_shares_is_refused(
     opening: MemoryCoordinator, members: list[RunningMember]
 ) -> None:
     """A missing share would make the answer one over another set."""
-    size = sealed_bytes(opening.roster)
+    size = sealed_bytes(opening.roster, ONE)
 
     with pytest.raises(CiphertextMalformed):
         await opened_by_one(opening, members, opening.shares_for(ONE).body[:-size])

@@ -39,7 +39,7 @@ def ended(
         (ended(RoundState.PUBLISHED), True, True, Fate.CONFIRM),
         (ended(RoundState.PUBLISHED), True, False, Fate.CONFIRM),
         (ended(RoundState.PUBLISHED, frozenset({TWO})), True, False, Fate.RESTORE),
-        (ended(RoundState.PUBLISHED, frozenset({TWO})), True, True, Fate.DISCARD),
+        (ended(RoundState.PUBLISHED, frozenset({TWO})), True, True, Fate.CONFIRM),
         (ended(RoundState.REJECTED), True, True, Fate.DISCARD),
         (ended(RoundState.REJECTED), True, False, Fate.DISCARD),
         (ended(RoundState.REJECTED, frozenset({TWO})), True, False, Fate.RESTORE),
@@ -61,6 +61,32 @@ def test_request_is_told_again_only_if_nobody_can_have_seen_its_sum(
 ) -> None:
     """Differential privacy is charged once per opened sum; doubt counts as opened."""
     decided = fate_of(round_, member=ONE, contributed=contributed, answered=answered)
+
+    assert decided is fate
+
+
+@pytest.mark.parametrize(
+    ("round_", "own_summed", "fate"),
+    [
+        (ended(RoundState.PUBLISHED), True, Fate.CONFIRM),
+        (ended(RoundState.PUBLISHED, frozenset({TWO})), True, Fate.CONFIRM),
+        (ended(RoundState.REJECTED, frozenset({TWO})), True, Fate.DISCARD),
+        (ended(RoundState.ABORTED, frozenset({TWO})), True, Fate.DISCARD),
+        (ended(RoundState.ABORTED, frozenset(), UNOPENED), True, Fate.DISCARD),
+        (ended(RoundState.PUBLISHED, frozenset({TWO})), False, Fate.RESTORE),
+        (ended(RoundState.ABORTED, frozenset({TWO})), False, Fate.RESTORE),
+        (ended(RoundState.PUBLISHED), False, Fate.DISCARD),
+        (ended(RoundState.REJECTED), False, Fate.DISCARD),
+        (ended(RoundState.ABORTED), False, Fate.DISCARD),
+    ],
+)
+def test_who_answered_settles_by_the_signed_set_it_verified(
+    round_: Round, *, own_summed: bool, fate: Fate
+) -> None:
+    """What the coordinator lists afterwards, unsigned, frees no request to be told."""
+    decided = fate_of(
+        round_, member=ONE, contributed=True, answered=True, answered_own=own_summed
+    )
 
     assert decided is fate
 

@@ -291,7 +291,7 @@ async def test_small_record_knows_that_and_to_what_this_member_contributed(
     assert joined.contributed is None
     assert small is not None
     assert whole is not None
-    assert small.contributed == Contributed(ROSTER, sha256(b"body"))
+    assert small.contributed == Contributed(ROSTER, sha256(b"body"), b"signature")
     assert small.promise == PROMISE
     assert (small.batch, small.contribution) == (None, None)
     assert (whole.batch, whole.contribution) == (BATCH, contribution())
@@ -362,7 +362,7 @@ async def test_names_of_ended_rounds_are_bounded(
     vault: Vault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A vault that only grows ends by filling the disk."""
-    monkeypatch.setattr("federated_router.federation.vault.ENDED_ROUNDS_MAX", 3)
+    monkeypatch.setattr("federated_router.federation.vault_records.ENDED_ROUNDS_MAX", 3)
 
     for number in range(8):
         await vault.join(f"rounds/{number}")

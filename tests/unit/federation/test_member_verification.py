@@ -9,14 +9,12 @@ from federated_router.crypto.signing import MemberKeys, PublicKeys
 from federated_router.federation.noise_terms import NoiseTerms
 from federated_router.federation.round_view import Round
 from federated_router.federation.statements import sha256
-from federated_router.federation.verification import (
+from federated_router.federation.terms_verification import (
     Floor,
-    Promise,
-    promised,
     verify_offer,
-    verify_roster,
     verify_terms,
 )
+from federated_router.federation.verification import Promise, promised, verify_roster
 from federated_router.kit.errors import (
     HeadroomExceeded,
     NotNow,

@@ -4,6 +4,7 @@ import pytest
 
 from federated_router.api.v1 import aggregation_pb2, priors_pb2
 from federated_router.crypto.signing import MemberKeys
+from federated_router.federation import wire
 from federated_router.federation.own_statistics import own_statistics
 from federated_router.federation.priors_wire import priors_from_message
 from federated_router.federation.round_view import RoundState
@@ -52,6 +53,41 @@ def test_state_without_meaning_is_refused(state: int) -> None:
 
     with pytest.raises(FieldInvalid):
         round_from_message(message)
+
+
+def test_layouts_that_differ_in_anything_are_never_taken_for_one_another() -> None:
+    """A layout is read once for all views that repeat it, told by its bytes."""
+    other = priors_pb2.Catalogue()
+    other.CopyFrom(LAYOUT)
+    other.slot_max += 1
+
+    first, again, changed = (
+        round_from_message(
+            aggregation_pb2.Round(
+                state=aggregation_pb2.Round.STATE_JOINING, catalogue=layout
+            )
+        ).catalogue
+        for layout in (LAYOUT, LAYOUT, other)
+    )
+
+    assert first is again
+    assert first == CATALOGUE
+    assert changed.slot_max == CATALOGUE.slot_max + 1
+
+
+def test_few_layouts_are_kept() -> None:
+    """A coordinator that shows a new one each time must not fill the memory."""
+    for number in range(3 * wire.CATALOGUES_KEPT):
+        layout = priors_pb2.Catalogue()
+        layout.CopyFrom(LAYOUT)
+        layout.slot_max = number + 1
+        round_from_message(
+            aggregation_pb2.Round(
+                state=aggregation_pb2.Round.STATE_JOINING, catalogue=layout
+            )
+        )
+
+    assert wire._catalogue.cache_info().currsize == wire.CATALOGUES_KEPT
 
 
 def test_announcement_survives_the_wire(certificates: Certificates) -> None:

@@ -99,13 +99,14 @@ async def test_what_was_built_is_not_sent_into_another_round(
     record = await members[0].vault.find(round_.name)
     assert record is not None
     roster = await member._verified_roster(round_, record)
-    made = member._made = await member._built(round_, record, roster)
+    contributing = member._contributing
+    made = contributing._made = await contributing._built(round_, record, roster)
 
     assert made.is_of(round_.name, roster)
     assert not made.is_of("rounds/other", roster)
     await member.act(coordinator.end(RoundState.ABORTED))
 
-    assert member._made is None
+    assert contributing._made is None
     assert len(built) == 1
 
 
@@ -116,7 +117,7 @@ async def test_charge_comes_before_the_work_that_it_pays_for(
     await collecting(members, coordinator)
     before = members[0].statistics.pending().requests
     charges = Charges(built, refuses=True)
-    members[0].member._odometer = charges  # type: ignore[assignment]
+    members[0].member._contributing._odometer = charges  # type: ignore[assignment]
 
     with pytest.raises(BudgetExhausted):
         await members[0].member.act(coordinator.round)

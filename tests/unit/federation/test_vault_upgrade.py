@@ -20,6 +20,8 @@ from federated_router.kit.errors import RoundStateWrong
 from tests.support.round_member import Certificates
 
 BATCH = Batch((1.0, 2.0), {})
+HEAD = b"what was sent"
+BODY = HEAD + bytes(range(256)) * 120
 
 
 async def write_v1(path: Path, folder: Path, certificates: Certificates) -> None:
@@ -56,8 +58,8 @@ async def write_v1(path: Path, folder: Path, certificates: Certificates) -> None
                 "n": bytes(NONCE_BYTES),
                 "r": sha256(b"roster"),
                 "b": BATCH.to_bytes(),
-                "y": b"body",
-                "d": sha256(b"body"),
+                "y": BODY,
+                "d": sha256(BODY),
                 "s": b"signature",
             },
         )
@@ -70,6 +72,16 @@ async def write_v1(path: Path, folder: Path, certificates: Certificates) -> None
     await database.close()
 
 
+async def open_upgraded(path: Path, certificates: Certificates) -> Vault:
+    """Open the vault as a member of today does."""
+    return await Vault.open(
+        path,
+        credentials=certificates.credentials("node/old-1"),
+        key_lifetime_s=1000.0,
+        clock=ManualClock(0.0),
+    )
+
+
 async def test_vault_of_the_first_revision_keeps_every_word(
     tmp_path: Path, certificates: Certificates
 ) -> None:
@@ -77,12 +89,7 @@ async def test_vault_of_the_first_revision_keeps_every_word(
     path = tmp_path / "vault.sqlite"
     await write_v1(path, tmp_path, certificates)
 
-    vault = await Vault.open(
-        path,
-        credentials=certificates.credentials("node/old-1"),
-        key_lifetime_s=1000.0,
-        clock=ManualClock(0.0),
-    )
+    vault = await open_upgraded(path, certificates)
     (small,) = await vault.unfinished()
     record = await vault.find(small.round_name)
     with pytest.raises(RoundStateWrong):
@@ -95,9 +102,44 @@ async def test_vault_of_the_first_revision_keeps_every_word(
 
     assert record is not None
     assert record.contribution is not None
-    assert record.contribution.body == b"body"
+    assert record.contribution.body == BODY
     assert record.batch == BATCH
     assert record.promise == Promise(contributors_min=3, survivors_min=3)
     assert (record.check, record.answer) == (None, None)
     assert answer.own_summed
     await vault.close()
+
+
+async def test_upgrade_leaves_no_copy_of_a_contribution_behind(
+    tmp_path: Path, certificates: Certificates
+) -> None:
+    """Bodies move to another table; an ended round's is nowhere in the file."""
+    path = tmp_path / "vault.sqlite"
+    await write_v1(path, tmp_path, certificates)
+    before = path.read_bytes().count(HEAD)
+
+    vault = await open_upgraded(path, certificates)
+    await vault.close()
+    moved = path.read_bytes().count(HEAD)
+    vault = await open_upgraded(path, certificates)
+    await vault.end("rounds/old")
+    await vault.close()
+
+    assert (before, moved) == (1, 1)
+    assert path.read_bytes().count(HEAD) == 0
+
+
+async def test_keys_of_an_earlier_protocol_are_not_announced_again(
+    tmp_path: Path, certificates: Certificates
+) -> None:
+    """Their binding names the protocol's version, so that nobody would accept it."""
+    path = tmp_path / "vault.sqlite"
+    await write_v1(path, tmp_path, certificates)
+
+    vault = await open_upgraded(path, certificates)
+    old = await vault.find("rounds/old")
+    new = await vault.join("rounds/new")
+    await vault.close()
+
+    assert old is not None
+    assert new.held.announcement.binding.keys != old.held.announcement.binding.keys

@@ -135,11 +135,11 @@ def test_missing_field_of_each_kind_is_named(message: Message, path: str) -> Non
 
 def test_empty_list_is_missing() -> None:
     """A REQUIRED list with nothing in it says nothing."""
-    node = registry_pb2.Node(name="nodes/a", address="a:1", region="north")
+    generation = inference_pb2.Generation(request_id="r", model="models/a")
 
-    refused = missing_in(node)
+    refused = missing_in(generation)
 
-    assert refused == "models"
+    assert refused == "messages"
 
 
 def test_path_counts_into_lists() -> None:

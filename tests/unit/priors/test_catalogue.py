@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 
@@ -95,26 +96,34 @@ def test_spans_cover_every_slot_once() -> None:
     assert WHOLE.vector_length == WHOLE.statistic_slots + 1
 
 
-def test_slot_of_a_request_is_the_one_that_its_count_fills() -> None:
-    """Two ways to name a slot must agree."""
+def test_cells_lie_in_order_and_failures_after_the_latencies() -> None:
+    """Stored sums of earlier rounds are read by this order for ever."""
     cell = Cell("models/b", "eu")
     contents = Contents(performance={cell: CellCounts((0, 0, 1, 0), 1)})
 
     values = SMALL.encode(contents).values
 
-    slots = [index for index, value in enumerate(values) if value]
-    assert slots == [SMALL.latency_slot(cell, 3.0), SMALL.failure_slot(cell)]
+    start = 5 * SMALL.cells.index(cell)
+    assert SMALL.cells[2] == cell
+    assert [at for at, value in enumerate(values) if value] == [start + 2, start + 4]
 
 
 def test_every_performance_slot_has_exactly_one_meaning() -> None:
-    """Slots of all cells and buckets cover the block without overlap."""
-    latencies = (0.5, 1.5, 3.0, 9.0)
-    slots = [
-        *(SMALL.latency_slot(cell, ms) for cell in SMALL.cells for ms in latencies),
-        *(SMALL.failure_slot(cell) for cell in SMALL.cells),
+    """Each count of each cell fills one slot, and no other count fills it too."""
+    ones = [
+        *(CellCounts(tuple(row), 0) for row in np.eye(4, dtype=int).tolist()),
+        CellCounts((0, 0, 0, 0), 1),
+    ]
+    filled = [
+        [at for at, value in enumerate(SMALL.encode(contents).values) if value]
+        for contents in (
+            Contents(performance={cell: counts})
+            for cell in SMALL.cells
+            for counts in ones
+        )
     ]
 
-    assert sorted(slots) == list(range(SMALL.statistic_slots))
+    assert filled == [[slot] for slot in range(SMALL.statistic_slots)]
 
 
 def test_requests_outside_the_catalogue_are_counted_as_left_out() -> None:

@@ -1,12 +1,13 @@
 """What each kind of attacker achieves in a round, and what it does not."""
 
+from collections.abc import Sequence
 from functools import cache
 
 import pytest
 
 from coordinator.simulation.attack import Attack
 from coordinator.simulation.plan import SimulationPlan
-from coordinator.simulation.report import SimulationReport
+from coordinator.simulation.report import RoundReport, SimulationReport
 from coordinator.simulation.run import run_simulation
 
 
@@ -56,6 +57,50 @@ def test_forged_contribution_is_seen_in_the_sum_and_nothing_is_published(
     assert [one.state for one in report.rounds] == ["rejected"]
     assert "plausibility" in report.rounds[0].end_cause
     assert report.attacks[0].rounds_unpublished == 1
+
+
+@pytest.mark.parametrize("members", [6, 7, 10])
+def test_garbage_beside_a_liar_is_rejected_and_the_liar_is_named(members: int) -> None:
+    """Once no further answer can come: the answers decode, and the sum stays closed."""
+    (round_, *_), violations = _garbage_beside_a_liar(members)
+
+    assert violations == ()
+    assert round_.state == "rejected"
+    assert "plausibility" in round_.end_cause
+    assert (round_.liars_planted, round_.liars_named) == (1, 1)
+
+
+@pytest.mark.parametrize("members", [4, 5])
+def test_garbage_beside_a_liar_ends_unjudged_where_no_liar_can_be_located(
+    members: int,
+) -> None:
+    """One corrupt member is all that such a roster bears; these are two.
+
+    One answer more than opens a sum shows a contradiction and not its author, so that
+    nobody can say whether the ciphertext is garbage or more than one answer is wrong.
+    """
+    (round_, *_), violations = _garbage_beside_a_liar(members)
+
+    assert violations == ()
+    assert round_.state == "aborted"
+    assert "do not open the sums together" in round_.end_cause
+    assert round_.liars_named == 0
+
+
+def _garbage_beside_a_liar(
+    members: int,
+) -> tuple[Sequence[RoundReport], Sequence[str]]:
+    report = run_simulation(
+        SimulationPlan(
+            seed=3,
+            members=members,
+            rounds=1,
+            exact=True,
+            participation_min=0.5,
+            attackers={Attack.GARBAGE_CIPHERTEXT: 1, Attack.LYING_HOLDER: 1},
+        )
+    )
+    return report.rounds, report.violations
 
 
 def test_malformed_ciphertext_is_refused_when_it_comes() -> None:

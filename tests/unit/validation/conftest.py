@@ -1,7 +1,6 @@
 """A coordinator's store with a few rounds in it."""
 
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -9,14 +8,6 @@ import pytest
 from coordinator.app import MIGRATIONS
 from federated_router.kit.database import Database
 from tests.support.report_store_conformance import insert_rounds
-
-
-@pytest.fixture
-def directory() -> Iterator[Path]:
-    """Return a directory in memory where there is one: these files are many."""
-    memory = Path("/dev/shm")  # noqa: S108 - a private directory is made inside.
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as made:
-        yield Path(made)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from federated_router.crypto import (
     signing,
 )
 from federated_router.crypto.beacon import RosterEntry
-from federated_router.crypto.sealing import Envelope
+from federated_router.crypto.sealing import Envelope, Letter
 from federated_router.federation import statements
 from federated_router.federation.statements import Contributor
 from tests.unit.crypto.known_answers import dealing_answers, inputs
@@ -63,19 +63,20 @@ def beacon_answers() -> Answers:
 
 
 def sealing_answers() -> Answers:
-    """Return an envelope's bytes and a sealed share under a fixed fresh key."""
+    """Return an envelope's bytes and two letters sealed under a fixed fresh key."""
     sender, receiver = inputs.NAMES[0], inputs.NAMES[3]
     envelope = Envelope(inputs.ATTEMPT, inputs.ROSTER, sender, receiver)
     fresh = X25519PrivateKey.from_private_bytes(inputs.seed("fresh"))
     content = bytes(range(24))
+    other = Letter(
+        bytes(range(8)),
+        inputs.keys_of(inputs.NAMES[2]).public,
+        Envelope(inputs.ATTEMPT, inputs.ROSTER, sender, inputs.NAMES[2]),
+    )
     with mock.patch.object(sealing, "X25519PrivateKey") as drawn:
         drawn.generate.return_value = fresh
-        sealed = sealing.seal(
-            content,
-            sender=inputs.keys_of(sender),
-            receiver=inputs.keys_of(receiver).public,
-            envelope=envelope,
-        )
+        letter = Letter(content, inputs.keys_of(receiver).public, envelope)
+        sealed = sealing.seal([letter, other], sender=inputs.keys_of(sender))
     return {"associated_data": envelope.encoded().hex(), "sealed": sealed.hex()}
 
 
@@ -174,6 +175,7 @@ def contribution_answers() -> Answers:
 ANSWERS = {
     "beacon": beacon_answers,
     "shares": dealing_answers.share_answers,
+    "share_seeds": dealing_answers.seed_answers,
     "dealing_check": dealing_answers.check_answers,
     "cohorts": dealing_answers.cohort_answers,
     "sealed_share": sealing_answers,

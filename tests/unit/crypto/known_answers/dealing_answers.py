@@ -4,7 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from federated_router.crypto import cohorts, dealing_check, packed_shamir, ring
+from federated_router.crypto import (
+    cohorts,
+    dealing_check,
+    packed_shamir,
+    ring,
+    share_seeds,
+)
 from federated_router.crypto.packed_shamir import Thresholds
 from tests.unit.crypto.known_answers import inputs
 
@@ -31,6 +37,32 @@ def share_answers() -> Answers:
                 b"".join(map(packed_shamir.share_to_bytes, shares))
             ),
             "sum_sha256": inputs.sha256(packed_shamir.share_to_bytes(total)),
+        }
+    return made
+
+
+def seed_answers() -> Answers:
+    """Return what fixed seeds deal: expansions, and who is sent how many bytes."""
+    made: Answers = {}
+    for size in inputs.ROSTER_SIZES:
+        thresholds = Thresholds.for_roster(size)
+        seeds = [inputs.seed("share", n) for n in range(thresholds.privacy)]
+        blinding = share_seeds.blinding(seeds, thresholds)
+        shares = packed_shamir.deal(
+            np.array(inputs.secret(ring.DEGREE)),
+            thresholds,
+            blinding=blinding,
+            random_bytes=inputs.stream(f"masks/{size}"),
+        )
+        contents = share_seeds.contents(shares, seeds)
+        made[str(size)] = {
+            "privacy": thresholds.privacy,
+            "pack": thresholds.pack,
+            "expanded_first": [row[:3].tolist() for row in blinding[:4]],
+            "expanded_sha256": inputs.sha256(blinding.astype("<u2").tobytes()),
+            "last_share": shares[-1][:3].tolist(),
+            "bytes": list(map(len, contents)),
+            "sha256": inputs.sha256(b"".join(contents)),
         }
     return made
 

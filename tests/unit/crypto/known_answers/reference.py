@@ -25,7 +25,7 @@ Field = bytes | str | int
 def encoded(purpose: str, *fields: Field) -> bytes:
     """Return domain, version, purpose, fields: letter, length in 8 bytes, content."""
     made = b""
-    for field in ("federated-router/aggregation", 2, purpose, *fields):
+    for field in ("federated-router/aggregation", 3, purpose, *fields):
         if isinstance(field, int):
             letter, content = b"i", field.to_bytes(8, "big")
         elif isinstance(field, str):
@@ -133,6 +133,13 @@ def weights(seed: bytes, columns: int) -> list[list[int]]:
     return [accepted[row * columns : (row + 1) * columns] for row in range(4)]
 
 
+def expanded(seed: bytes, count: int) -> list[int]:
+    """Return a share from its seed: words of SHAKE-256 below the prime."""
+    stream = hashlib.shake_256(encoded("share-seed", seed)).digest(4 * count)
+    words = [a + 256 * b for a, b in pairwise(stream)][::2]
+    return [word for word in words if word < PRIME][:count]
+
+
 def division(seed: bytes, holders: int, size: int) -> list[list[int]]:
     """Shuffle from the last place down; deal the holders to cohorts in turn."""
     stream = hashlib.shake_256(seed).digest(16384)
@@ -155,17 +162,18 @@ def sealed(
     receiver: X25519PublicKey,
     associated: bytes,
 ) -> bytes:
-    """Return fresh public key, ciphertext and tag."""
+    """Return ciphertext and tag; the fresh public key stands before all boxes."""
     public = fresh.public_key().public_bytes_raw()
     info = encoded(
         "sealing-key",
         public,
         receiver.public_bytes_raw(),
         sender.public_key().public_bytes_raw(),
+        associated,
     )
     agreed = fresh.exchange(receiver) + sender.exchange(receiver)
     key = HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(agreed)
-    return public + ChaCha20Poly1305(key).encrypt(bytes(12), content, associated)
+    return ChaCha20Poly1305(key).encrypt(bytes(12), content, associated)
 
 
 def packed_bits(words: Sequence[int], bits: int = 54) -> bytes:

@@ -25,7 +25,7 @@ def test_product_gives_the_frozen_answers(name: str) -> None:
 
 def test_frozen_answers_are_those_of_this_protocol_version() -> None:
     """A new version needs new files, and new files a new version."""
-    assert PROTOCOL_VERSION == 2
+    assert PROTOCOL_VERSION == 3
     assert reference.encoded("x")[46:54].hex() == f"{PROTOCOL_VERSION:016x}"
 
 
@@ -87,26 +87,31 @@ def test_polynomials_follow_from_the_specification() -> None:
         assert hashlib.sha256(content).hexdigest() == expected["sha256"]
 
 
-def test_sealed_share_follows_from_the_specification() -> None:
-    """X25519 twice, HKDF-SHA256, ChaCha20-Poly1305; 32 + content + 16 bytes."""
-    sender, receiver = inputs.NAMES[0], inputs.NAMES[3]
-    associated = reference.encoded(
-        "sealed-share", inputs.ROUND_NAME, 0, inputs.ROSTER, sender, receiver
-    )
-    fresh = X25519PrivateKey.from_private_bytes(inputs.seed("fresh"))
-    made = reference.sealed(
-        bytes(range(24)),
-        fresh=fresh,
-        sender=inputs.keys_of(sender).sealing,
-        receiver=inputs.keys_of(receiver).sealing.public_key(),
-        associated=associated,
-    )
+def test_sealed_shares_follow_from_the_specification() -> None:
+    """X25519 twice, HKDF-SHA256, ChaCha20-Poly1305; one fresh key before both boxes."""
+    sender, fresh = inputs.NAMES[0], inputs.seed("fresh")
+    key = X25519PrivateKey.from_private_bytes(fresh)
+    boxes = []
+    for receiver, length in ((inputs.NAMES[3], 24), (inputs.NAMES[2], 8)):
+        associated = reference.encoded(
+            "sealed-share", inputs.ROUND_NAME, 0, inputs.ROSTER, sender, receiver
+        )
+        box = reference.sealed(
+            bytes(range(length)),
+            fresh=key,
+            sender=inputs.keys_of(sender).sealing,
+            receiver=inputs.keys_of(receiver).sealing.public_key(),
+            associated=associated,
+        )
+        assert len(box) == length + 16
+        boxes.append((associated, box))
 
     assert frozen("sealed_share") == {
-        "associated_data": associated.hex(),
-        "sealed": made.hex(),
+        "associated_data": boxes[0][0].hex(),
+        "sealed": (
+            key.public_key().public_bytes_raw() + boxes[0][1] + boxes[1][1]
+        ).hex(),
     }
-    assert len(made) == 32 + 24 + 16
 
 
 BODIES = {

@@ -35,6 +35,34 @@ def test_shares_follow_from_lagranges_formula(size: int) -> None:
 
 
 @pytest.mark.parametrize("size", inputs.ROSTER_SIZES)
+def test_seeded_shares_follow_from_the_specification(size: int) -> None:
+    """SHAKE-256 gives the first holders' shares; Lagrange the last holder's."""
+    expected = frozen("share_seeds")[str(size)]
+    privacy, pack = expected["privacy"], expected["pack"]
+    columns = -(-reference.DEGREE // pack)
+    rows = [
+        reference.expanded(inputs.seed("share", number), columns + 4)
+        for number in range(privacy)
+    ]
+    padded = [*inputs.secret(reference.DEGREE), *[0] * (columns * pack)]
+    last = [
+        reference.shares_of_column(
+            padded[column * pack : (column + 1) * pack],
+            [row[column] for row in rows],
+            holders=[size],
+        )[0]
+        for column in range(3)
+    ]
+
+    content = b"".join(word.to_bytes(2, "little") for row in rows for word in row)
+    assert [row[:3] for row in rows[:4]] == expected["expanded_first"]
+    assert hashlib.sha256(content).hexdigest() == expected["expanded_sha256"]
+    assert last == expected["last_share"]
+    whole = 2 * (columns + 4)
+    assert expected["bytes"] == [32] * privacy + [whole] * (size - privacy)
+
+
+@pytest.mark.parametrize("size", inputs.ROSTER_SIZES)
 def test_weights_follow_from_the_specification(size: int) -> None:
     """SHAKE-256 of round, roster, beacon and the digest of the dealer's body."""
     expected = frozen("dealing_check")[str(size)]

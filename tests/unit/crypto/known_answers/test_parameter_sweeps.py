@@ -6,6 +6,7 @@ prime size; so all of them are swept and not a handful of favourites.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from unittest import mock
 
 import numpy as np
@@ -14,9 +15,11 @@ import tenseal.sealapi as seal
 import tenseal.sealapi.util as seal_util
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from federated_router.crypto import opening, packed_shamir, ring
 from federated_router.crypto.field import PRIME
+from federated_router.crypto.opening import Opening
 from federated_router.crypto.packed_shamir import Share, Thresholds
 
 PRIME_BITS = range(50, 58)
@@ -33,7 +36,16 @@ def thresholds_of(draw: st.DrawFn, holders_max: int) -> Thresholds:
     return Thresholds(holders, corrupt=0, privacy=privacy, pack=pack)
 
 
-def sum_opens(thresholds: Thresholds, members: int, data: st.DataObject) -> None:
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What was dealt in all and who lied, beside what the opening found."""
+
+    total: NDArray[np.int64]
+    liars: frozenset[int]
+    found: Opening
+
+
+def opened(thresholds: Thresholds, members: int, data: st.DataObject) -> Case:
     """Deal, lose holders, let as many lie as can be located, and open the sum."""
     small = ring.sample_small(members).astype(np.int64)
     dealt = [packed_shamir.deal(one, thresholds) for one in small]
@@ -51,8 +63,7 @@ def sum_opens(thresholds: Thresholds, members: int, data: st.DataObject) -> None
 
     found = opening.open_secret(answers, thresholds=thresholds, contributors=members)
 
-    assert np.array_equal(found.secret, small.sum(axis=0))
-    assert found.liars == liars
+    return Case(small.sum(axis=0), liars, found)
 
 
 @few
@@ -61,7 +72,10 @@ def test_sum_opens_for_any_threshold_and_pack(
     thresholds: Thresholds, members: int, data: st.DataObject
 ) -> None:
     """Not only for those that the product chooses; with losses and liars."""
-    sum_opens(thresholds, members, data)
+    made = opened(thresholds, members, data)
+
+    assert np.array_equal(made.found.secret, made.total)
+    assert made.found.liars == made.liars
 
 
 @pytest.mark.simulation
@@ -72,7 +86,10 @@ def test_long_sweep_of_thresholds_and_packs(
     thresholds: Thresholds, members: int, data: st.DataObject
 ) -> None:
     """The same, wider and longer."""
-    sum_opens(thresholds, members, data)
+    made = opened(thresholds, members, data)
+
+    assert np.array_equal(made.found.secret, made.total)
+    assert made.found.liars == made.liars
 
 
 @few
@@ -81,7 +98,10 @@ def test_sum_opens_for_any_roster(
     holders: int, members: int, data: st.DataObject
 ) -> None:
     """With the thresholds that follow from the roster's size."""
-    sum_opens(Thresholds.for_roster(holders), members, data)
+    made = opened(Thresholds.for_roster(holders), members, data)
+
+    assert np.array_equal(made.found.secret, made.total)
+    assert made.found.liars == made.liars
 
 
 @pytest.mark.parametrize("privacy", range(1, 12))
