@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from federated_router.kit.errors import PrivateNotOffered
 from federated_router.privacy.policy import PrivatePolicy
 from node.engine.engine import ChatMessage, Pieces, Stepper
+from node.private.credit import Credit
 from node.private.rows import PrivateRows, build_rows
 from node.private.session import PrivateSession
-from node.served_model import ServedModel
+from node.private_model import PrivateModel
 
 
 @dataclass(slots=True)
@@ -26,9 +28,10 @@ class PrivateAnswer:
 
 
 async def begin_private_answer(
-    served: ServedModel,
+    served: PrivateModel,
     policy: PrivatePolicy,
     *,
+    credit: Credit,
     messages: Sequence[ChatMessage],
     records: Sequence[str],
     stop: tuple[str, ...],
@@ -38,10 +41,12 @@ async def begin_private_answer(
     Raises:
         PromptTooLong: the public prompt alone does not fit the policy's rows.
         RecordsTooMany: more records than slots.
-        PrivateNotOffered: the shape was not proved at start.
+        PrivateNotOffered: the shape was not proved at start, or rows and answer
+            together exceed the model's context.
         QueueFull: as many requests wait as may.
     """
     served.require_proven(policy)
+    _require_room(served, policy)
     async with served.tokenising:
         rows, public_tokens = await asyncio.to_thread(
             _rows, served, policy, messages, records
@@ -54,6 +59,7 @@ async def begin_private_answer(
                 served.engine.model,
                 policy,
                 rows,
+                credit=credit,
                 end_ids=served.engine.end_ids,
                 banned_ids=served.engine.tokenizer.all_special_ids,
             )
@@ -64,8 +70,21 @@ async def begin_private_answer(
     return PrivateAnswer(pieces, session, public_tokens)
 
 
+def _require_room(served: PrivateModel, policy: PrivatePolicy) -> None:
+    """Raise PrivateNotOffered where the longest answer would leave the context.
+
+    Known from public figures, so that it is told before anything is sampled.
+    """
+    context_tokens = served.engine.context_tokens_max
+    if policy.row_tokens_max + policy.tokens_max > context_tokens:
+        raise PrivateNotOffered(
+            f"Rows and answer need more than the model's {context_tokens} tokens.",
+            metadata={"policy": policy.name, "model": served.name},
+        )
+
+
 def _rows(
-    served: ServedModel,
+    served: PrivateModel,
     policy: PrivatePolicy,
     messages: Sequence[ChatMessage],
     records: Sequence[str],

@@ -7,11 +7,8 @@ would tell that they have not changed.
 """
 
 from dataclasses import dataclass
-from typing import Final
 
 from federated_router.budget.reservation import RequestId
-
-CACHE_KEY_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,11 @@ class RequestKeys:
 
 
 class Hold:
-    """A live reservation. Settling survives cancellation and happens once."""
+    """A live reservation. Settling survives cancellation and happens once.
+
+    `steps_bound` is how many steps the ledger durably allows, as far as is known here:
+    a bound whose outcome nobody heard of counts as not moved, and must not be used.
+    """
 
     def __init__(
         self,
@@ -41,12 +45,14 @@ class Hold:
         request_id: RequestId,
         *,
         steps_max: int,
+        steps_bound: int | None = None,
     ) -> None:
         self._ledger = ledger
         self._owner = owner
         self._request_id = request_id
         self._steps_max = steps_max
-        self._settled: asyncio.Future[Reservation] | None = None
+        self._steps_bound = steps_max if steps_bound is None else steps_bound
+        self._settled: asyncio.Future[object] | None = None
 
     @property
     def name(self) -> str:
@@ -54,9 +60,29 @@ class Hold:
         return f"reservations/{self._request_id}"
 
     @property
+    def steps_max(self) -> int:
+        """Return how many steps are held."""
+        return self._steps_max
+
+    @property
+    def steps_bound(self) -> int:
+        """Return how many steps may have been taken by now, at most."""
+        return self._steps_bound
+
+    @property
     def is_settled(self) -> bool:
         """Return whether commit or release has begun."""
         return self._settled is not None
+
+    async def bound(self, steps: int) -> None:
+        """Allow up to `steps` steps in all; only after this returns may they be taken.
+
+        Raises NotNow once settled, and the store's errors.
+        """
+        after = await self._ledger.bound(
+            self._request_id, owner=self._owner, steps=min(steps, self._steps_max)
+        )
+        self._steps_bound = max(self._steps_bound, after.steps_bound)
 
     async def commit(self, steps: int, answer: Answer | None = None) -> None:
         """Charge the steps that were taken, durably.
@@ -69,8 +95,13 @@ class Hold:
             )
         )
 
+    async def commit_bound(self) -> None:
+        """Charge every step that can have been taken: nobody can prove less."""
+        await self.commit(self._steps_bound)
+
     async def commit_in_full(self) -> None:
-        """Charge the worst case, because nobody can prove less."""
+        """Charge the worst case: more was taken than was allowed, or may have been."""
+        await self.bound(self._steps_max)
         await self.commit(self._steps_max)
 
     async def release(self, cause: ReleaseCause) -> None:
@@ -79,7 +110,7 @@ class Hold:
             self._ledger.release(self._request_id, owner=self._owner, cause=cause)
         )
 
-    async def _settle(self, work: Coroutine[object, object, Reservation]) -> None:
+    async def _settle(self, work: Coroutine[object, object, object]) -> None:
         """Run `work` to its end even if the caller is cancelled meanwhile.
 
         A settlement that the ledger refused did nothing, so another may follow.
@@ -107,9 +138,18 @@ class Cashier:
         self._lease_margin_s = lease_margin_s
 
     async def reserve(
-        self, keys: RequestKeys, price: Price, *, steps_max: int, time_s: float
+        self,
+        keys: RequestKeys,
+        price: Price,
+        *,
+        steps_max: int,
+        time_s: float,
+        steps_bound: int | None = None,
     ) -> Hold:
         """Hold the worst case for `time_s` and a margin.
+
+        `steps_bound` of the steps may be taken before the hold is bounded anew; None is
+        all of them.
 
         Raises:
             BudgetExhausted: an account cannot cover it; nothing was held.
@@ -126,11 +166,18 @@ class Cashier:
             lease_s=time_s + self._lease_margin_s,
             event=price.event,
             opens=price.opens,
+            steps_bound=steps_bound,
         )
         answer = await self._reserved(request)
         if answer.outcome is not ReserveOutcome.OPENED:
             raise already_served(answer.reservation)
-        return Hold(self._ledger, self._owner, keys.request_id, steps_max=steps_max)
+        return Hold(
+            self._ledger,
+            self._owner,
+            keys.request_id,
+            steps_max=steps_max,
+            steps_bound=steps_bound,
+        )
 
     async def _reserved(self, request: ReserveRequest) -> ReserveAnswer:
         """Reserve; give back what a caller who left meanwhile would leave behind."""

@@ -31,6 +31,7 @@ class EntryKind(StrEnum):
     ACCOUNT_CREATED = "account_created"
     ACCOUNT_RENEWED = "account_renewed"
     RESERVED = "reserved"
+    BOUNDED = "bounded"
     COMMITTED = "committed"
     RELEASED = "released"
     EXPIRED = "expired"
@@ -174,6 +175,16 @@ def transition(reservation: Reservation, *, now_s: float) -> Entry:
     )
 
 
+def bounded(reservation: Reservation, *, now_s: float) -> Entry:
+    """Return the entry of a reservation that allows more steps than before."""
+    return Entry(
+        kind=EntryKind.BOUNDED,
+        time_s=now_s,
+        request_id=reservation.request_id,
+        detail=f'{{"steps_bound":{reservation.steps_bound}}}',
+    )
+
+
 # Every request writes these two, so their canonical JSON is put together here from its
 # parts: the general encoder costs ten times as much. A test compares.
 
@@ -181,13 +192,15 @@ def transition(reservation: Reservation, *, now_s: float) -> Entry:
 def _terms(reservation: Reservation) -> str:
     held_units = _units(reservation, reservation.steps_max)
     owner = reservation.owner
+    bound = reservation.steps_bound
+    told_bound = "" if bound == reservation.steps_max else f'"steps_bound":{bound},'
     return (
         f'{{"event":{_canonical_event(reservation.event)},'
         f'"held_units":{{{held_units}}},'
         f'"lease_expires_s":{reservation.lease_expires_s!r},'
         f'"owner":{{"boot":{_quoted(owner.boot)},'
         f'"instance":{_quoted(owner.instance)}}},'
-        f'"steps_max":{reservation.steps_max}}}'
+        f'{told_bound}"steps_max":{reservation.steps_max}}}'
     )
 
 

@@ -1,8 +1,8 @@
 """What a ledger needs done in the background.
 
-Holds that nobody will settle (lapsed leases, and those of earlier boots) are charged in
-full: nobody can prove that nothing was sampled. Stored answers go when they expire, or
-when there are too many.
+Holds that nobody will settle (lapsed leases, and those of earlier boots) are charged up
+to their bound: nobody can prove that less was sampled. Stored answers go when they
+expire, or when there are too many.
 """
 
 from federated_router.budget.port import LedgerStore

@@ -60,7 +60,8 @@ class ReserveRequest:
     """What a private request may cost at most, asked before its first step.
 
     `opens` are terms of accounts among the charged ones that are opened by this request
-    if nobody did before: users, departments and blocks.
+    if nobody did before: users, departments and blocks. `steps_bound` is how many steps
+    may be taken before the bound is moved; None is all of them.
     """
 
     request_id: RequestId
@@ -71,6 +72,7 @@ class ReserveRequest:
     lease_s: float
     event: str
     opens: tuple[AccountTerms, ...] = ()
+    steps_bound: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,9 @@ def check_request(request: ReserveRequest) -> None:
     _check(bool(request.owner.instance and request.owner.boot), "owner")
     _check(0 < request.lease_s <= LEASE_S_MAX, "lease_s")
     _check(_is_count(request.steps_max), "steps_max")
+    if request.steps_bound is not None:
+        _check(_is_count(request.steps_bound), "steps_bound")
+        _check(request.steps_bound <= request.steps_max, "steps_bound")
     _check(0 < len(request.charges) <= CHARGES_MAX, "charges")
     names = {charge.account for charge in request.charges}
     _check(len(names) == len(request.charges), "charges")
@@ -129,6 +134,7 @@ def reserve(
         owner=request.owner,
         charges=charges,
         steps_max=request.steps_max,
+        steps_bound=request.steps_bound or request.steps_max,
         event=request.event,
         reserved_time_s=now_s,
         lease_expires_s=now_s + request.lease_s,
@@ -228,6 +234,7 @@ _RULES: Final[Mapping[str, str]] = {
     "owner": "names an instance and a boot",
     "lease_s": f"is more than 0 and at most {LEASE_S_MAX:.0f} seconds",
     "steps_max": "is a whole number of at least 1",
+    "steps_bound": "is a whole number of at least 1 and at most steps_max",
     "charges": f"are 1 to {CHARGES_MAX} different accounts within {UNITS_MAX} units",
     "units_per_step": "is a whole number of at least 1",
     "event": f"is a JSON object of at most {EVENT_BYTES_MAX} bytes",

@@ -136,6 +136,7 @@ def reservation_message(one: Reservation, account: AccountName) -> pb.Reservatio
         create_time=time_message(one.reserved_time_s),
         accounts=[str(charge.account) for charge in one.charges],
         event=one.event,
+        steps_bound=one.steps_bound,
     )
     if one.settled_time_s is not None:
         message.settle_time.CopyFrom(time_message(one.settled_time_s))

@@ -90,6 +90,19 @@ class Pricer:
         blocks = tuple(
             block_terms(dataset, name) for name in _blocks_read(dataset, release)
         )
+        return await self._priced(release, dataset, blocks)
+
+    async def price_undivided(self, release: Release) -> Price:
+        """Return what the release charges but for blocks, which its caller charges.
+
+        For a release in parts that read different records. Raises DatasetUnknown.
+        """
+        dataset = await self._dataset(release.dataset)
+        return await self._priced(release, dataset, ())
+
+    async def _priced(
+        self, release: Release, dataset: AccountTerms, blocks: tuple[AccountTerms, ...]
+    ) -> Price:
         quotas = [await self._existing(one) for one in self._quotas_of(release.user)]
         charged = (dataset, *blocks, *quotas)
         charges = tuple(

@@ -5,18 +5,21 @@ A *step* is one run of a mechanism: one sampled token, or one published statisti
 Decides which states follow which, and which repetition is the same request. Refuses
 to know balances (`accounts`) and how a charge is computed (`privacy`).
 
-                    commit(n)    ┌───────────┐
-                 ┌─────────────► │ COMMITTED │  n steps charged, the rest freed
-    reserve      │               └───────────┘
+    bound(m)        commit(n)    ┌───────────┐
+     ┌────┐      ┌─────────────► │ COMMITTED │  n steps charged, the rest freed
+     │    ▼      │               └───────────┘
     ───────► RESERVED ─ release(cause) ► RELEASED   nothing charged
-                 │               ┌───────────┐
-                 └─────────────► │  EXPIRED  │  everything charged
+    reserve      │               ┌───────────┐
+                 └─────────────► │  EXPIRED  │  every step up to the bound charged
                    expire        └───────────┘
 
-A hold whose owner vanished expires as spent: nobody can prove that nothing was
-sampled (privacy.md 2.6). The owner is the fence: only the router process that reserved
-may commit, release or extend. A commit that comes after the lease, but before anybody
-expired the hold, still tells the truth and counts.
+`steps_max` steps are held, of which at most `steps_bound` can have been taken so far:
+whoever takes steps may take no more until the bound was moved, durably. So a hold
+whose owner vanished expires with its bound as spent, since nobody can prove that less
+was sampled (privacy.md 2.6); where nothing moves the bound it is `steps_max` at once.
+The owner is the fence: only the router process that reserved may commit, release, bound
+or extend. A commit that comes after the lease, but before anybody expired the hold,
+still tells the truth and counts.
 """
 
 from dataclasses import dataclass, replace
@@ -90,6 +93,7 @@ class Reservation:
     owner: Owner
     charges: tuple[Charge, ...]
     steps_max: int
+    steps_bound: int
     event: str
     reserved_time_s: float
     lease_expires_s: float
@@ -134,10 +138,10 @@ def commit(
     if state is ReservationState.COMMITTED and steps == reservation.steps_charged:
         return reservation
     _check_held(reservation, owner, "committed")
-    if not 1 <= steps <= reservation.steps_max:
+    if not 1 <= steps <= reservation.steps_bound:
         raise FieldInvalid(
-            f"A commit charges 1 to {reservation.steps_max} steps, as reserved. "
-            "Release the reservation if none was taken.",
+            f"A commit charges 1 to {reservation.steps_bound} steps, as many as were "
+            "allowed so far. Release the reservation if none was taken.",
             field="steps",
         )
     return replace(
@@ -146,6 +150,21 @@ def commit(
         steps_charged=steps,
         settled_time_s=now_s,
     )
+
+
+def bound(reservation: Reservation, *, owner: Owner, steps: int) -> Reservation:
+    """Allow up to `steps` steps in all; a lower bound than there is changes nothing.
+
+    Raises NotNow for another owner or a settled reservation, FieldInvalid for more
+    steps than are held.
+    """
+    _check_held(reservation, owner, "bounded")
+    if not 1 <= steps <= reservation.steps_max:
+        raise FieldInvalid(
+            f"A bound is 1 to {reservation.steps_max} steps, as reserved.",
+            field="steps",
+        )
+    return replace(reservation, steps_bound=max(steps, reservation.steps_bound))
 
 
 def release(
@@ -177,13 +196,13 @@ def extend(reservation: Reservation, *, owner: Owner, expires_s: float) -> Reser
 
 
 def expire(reservation: Reservation, *, now_s: float) -> Reservation:
-    """Charge everything that was held; raise NotNow for a settled reservation."""
+    """Charge every step that can have been taken; raise NotNow once settled."""
     if reservation.state is not ReservationState.RESERVED:
         raise _wrong_state(reservation, "expired")
     return replace(
         reservation,
         state=ReservationState.EXPIRED,
-        steps_charged=reservation.steps_max,
+        steps_charged=reservation.steps_bound,
         settled_time_s=now_s,
     )
 

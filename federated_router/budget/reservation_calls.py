@@ -96,6 +96,25 @@ class ReservationCalls(LedgerCalls):
             "ledger.release", work, Touches(requests=(request_id,))
         )
 
+    async def bound(
+        self, request_id: RequestId, *, owner: Owner, steps: int
+    ) -> Reservation:
+        """Allow up to `steps` steps in all, durably before they are taken; idempotent.
+
+        The bound never falls. Raises NotNow for a hold that was settled or is another
+        process's, NotFound for an unknown request, FieldInvalid for more than is held.
+        """
+
+        def work(rows: LedgerRows) -> Reservation:
+            return transactions.settle(
+                rows,
+                request_id,
+                lambda held: rules.bound(held, owner=owner, steps=steps),
+                now_s=self._clock.now_s(),
+            )
+
+        return await self._write("ledger.bound", work, Touches(requests=(request_id,)))
+
     async def extend_lease(
         self, request_id: RequestId, *, owner: Owner, lease_s: float
     ) -> Reservation:
@@ -137,7 +156,7 @@ class ReservationCalls(LedgerCalls):
         )
 
     async def expire_due(self) -> tuple[Reservation, ...]:
-        """Charge in full every hold whose lease is over; return them."""
+        """Charge every hold whose lease is over up to its bound; return them."""
         return await self._until_none_left(
             "ledger.expire_due",
             lambda rows: transactions.expire_due(
@@ -146,7 +165,7 @@ class ReservationCalls(LedgerCalls):
         )
 
     async def settle_orphans(self, owner: Owner) -> tuple[Reservation, ...]:
-        """Charge in full what earlier boots of this instance held; return it.
+        """Charge, up to its bound, what earlier boots of this instance held; return it.
 
         For the start of a router, when no other process of the instance lives.
         """

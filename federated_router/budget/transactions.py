@@ -87,14 +87,14 @@ def settle(
 
 
 def expire_due(rows: LedgerRows, *, now_s: float, count_max: int) -> list[Reservation]:
-    """Charge in full the holds whose lease is over."""
+    """Charge what can have been taken of the holds whose lease is over."""
     return _expire(rows, rows.due(now_s, count_max=count_max), now_s=now_s)
 
 
 def settle_orphans(
     rows: LedgerRows, owner: Owner, *, now_s: float, count_max: int
 ) -> list[Reservation]:
-    """Charge in full the holds that earlier boots of the owner's instance left."""
+    """Charge what can have been taken of the holds that earlier boots left."""
     return _expire(rows, rows.orphans(owner, count_max=count_max), now_s=now_s)
 
 
@@ -142,6 +142,8 @@ def _apply(
     if after == before:
         return
     rows.save_reservation(after)
+    if after.steps_bound != before.steps_bound:
+        rows.append(entries.bounded(after, now_s=now_s))
     if after.state is before.state:
         return
     balances = rows.accounts(charge.account for charge in before.charges)

@@ -9,17 +9,19 @@ from collections.abc import Sequence
 from federated_router.api.v1 import inference_pb2 as pb
 from federated_router.kit.errors import (
     FieldInvalid,
-    NotPrivatelyServable,
     PromptTooLong,
     RecordNotText,
     RecordsTooMany,
 )
 from federated_router.kit.names import check_id, is_id, resource_id
+from federated_router.kit.sampling_checks import (
+    check_priority,
+    check_private_sampling,
+    check_sampling,
+)
 from federated_router.proxy.settings import ProxySettings
 
-TEMPERATURE_MAX = 2.0
 _ROLES = (pb.ROLE_SYSTEM, pb.ROLE_USER, pb.ROLE_ASSISTANT)
-_NOT_PRIVATE = ("temperature", "top_k", "top_p", "seed")
 
 
 def check_generation(generation: pb.Generation, settings: ProxySettings) -> None:
@@ -27,6 +29,9 @@ def check_generation(generation: pb.Generation, settings: ProxySettings) -> None
     check_id(generation.request_id, field="generation.request_id")
     resource_id(generation.model, "models", field="generation.model")
     _check_messages(generation, settings)
+    check_priority(generation)
+    if generation.HasField("private_context"):
+        check_private_sampling(generation.sampling)
     _check_sampling(generation.sampling, settings)
     if generation.HasField("private_context"):
         _check_private(generation, settings)
@@ -54,19 +59,14 @@ def _check_messages(generation: pb.Generation, settings: ProxySettings) -> None:
 
 
 def _check_sampling(sampling: pb.Sampling, settings: ProxySettings) -> None:
-    """Raise for a field out of range; messages are only built for that."""
+    """Raise for a field out of this router's limits or the contract's."""
     if sampling.HasField("tokens_max") and not (
         1 <= sampling.tokens_max <= settings.tokens_max
     ):
         raise _sampling_invalid(
             "tokens_max", f"Ask for 1 to {settings.tokens_max} tokens."
         )
-    if not 0 <= sampling.temperature <= TEMPERATURE_MAX:
-        raise _sampling_invalid("temperature", f"Use 0 (greedy) to {TEMPERATURE_MAX}.")
-    if sampling.top_k < 0:
-        raise _sampling_invalid("top_k", "Use 0 (off) or more.")
-    if sampling.HasField("top_p") and not 0 < sampling.top_p <= 1:
-        raise _sampling_invalid("top_p", "Use a probability above 0 and at most 1.")
+    check_sampling(sampling)
     if sampling.stop:
         _check_stop(sampling.stop, settings)
 
@@ -97,12 +97,6 @@ def _check_private(generation: pb.Generation, settings: ProxySettings) -> None:
         "Say how the records were chosen.",
         f"{path}.selection",
     )
-    for field in _NOT_PRIVATE:
-        if generation.sampling.HasField(field):
-            raise NotPrivatelyServable(
-                f"The policy fixes how private tokens are drawn; leave '{field}' out.",
-                field=f"generation.sampling.{field}",
-            )
     for index, record in enumerate(context.records):
         _check_record(record, f"{path}.records[{index}]", settings)
     ids = {record.id for record in context.records}

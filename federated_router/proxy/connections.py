@@ -1,13 +1,13 @@
 """One channel per node, opened on first use and closed when the node is gone."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Self
 
 import grpc
 
-from federated_router.api.v1 import inference_pb2_grpc
+from federated_router.api.v1 import decoding_pb2_grpc, inference_pb2_grpc
 from federated_router.kit.errors import NodeLost, Unavailable
 from federated_router.kit.grpc_client import Channels
 from federated_router.kit.identity import Role
@@ -43,8 +43,11 @@ def _lost(node: str) -> NodeLost:
     )
 
 
-class _Connection:
-    """A channel to one address of a node, by one certificate of the router."""
+class Connection:
+    """A channel to one address of a node, by one certificate of the router.
+
+    `users` counts those who may still begin calls on it after the node has left.
+    """
 
     def __init__(
         self, channel: grpc.aio.Channel, address: str, generation: int
@@ -53,6 +56,25 @@ class _Connection:
         self.address = address
         self.generation = generation
         self.stub = inference_pb2_grpc.InferenceServiceStub(channel)
+        self.decoding = decoding_pb2_grpc.PrivateDecodingServiceStub(channel)
+        self.users = 0
+        self.unused = asyncio.Event()
+        self.unused.set()
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keep the channel open for new calls inside the block, unless it is dropped.
+
+        gRPC refuses new calls on a channel as soon as its closing begins.
+        """
+        self.users += 1
+        self.unused.clear()
+        try:
+            yield
+        finally:
+            self.users -= 1
+            if not self.users:
+                self.unused.set()
 
 
 class NodeConnections:
@@ -72,7 +94,7 @@ class NodeConnections:
         self._channels = channels
         self._connect_timeout_s = connect_timeout_s
         self._finish_timeout_s = finish_timeout_s
-        self._open: dict[str, _Connection] = {}
+        self._open: dict[str, Connection] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._finishing: set[grpc.aio.Channel] = set()
 
@@ -80,6 +102,19 @@ class NodeConnections:
         self, candidate: Candidate
     ) -> inference_pb2_grpc.InferenceServiceStub:
         """Return a connected stub; raise NodeUnreachable within the time limit."""
+        return (await self._connected(candidate)).stub
+
+    @asynccontextmanager
+    async def kept(self, candidate: Candidate) -> AsyncIterator[Connection]:
+        """Return a connection that takes new calls inside the block.
+
+        Also after the node has left in order, for `finish_timeout_s`. Raises as `stub`.
+        """
+        connection = await self._connected(candidate)
+        with connection.in_use():
+            yield connection
+
+    async def _connected(self, candidate: Candidate) -> Connection:
         connection = self._connection(candidate)
         state = connection.channel.get_state(try_to_connect=True)
         if state is not grpc.ChannelConnectivity.READY:
@@ -92,7 +127,7 @@ class NodeConnections:
                 ) from None
             except grpc.aio.UsageError:
                 raise NodeUnreachable(f"'{candidate.node}' has just left.") from None
-        return connection.stub
+        return connection
 
     def drop(self, node: str) -> None:
         """Close the node's channel in the background; running calls end as lost."""
@@ -108,7 +143,7 @@ class NodeConnections:
         connection = self._open.pop(node, None)
         if connection is not None:
             self._finishing.add(connection.channel)
-            self._in_background(self._finish(connection.channel))
+            self._in_background(self._finish(connection))
 
     async def __aenter__(self) -> Self:
         return self
@@ -125,13 +160,16 @@ class NodeConnections:
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
-    async def _finish(self, channel: grpc.aio.Channel) -> None:
+    async def _finish(self, connection: Connection) -> None:
         try:
-            await channel.close(grace=self._finish_timeout_s)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._finish_timeout_s):
+                    await connection.unused.wait()
+            await connection.channel.close(grace=self._finish_timeout_s)
         finally:
-            self._finishing.discard(channel)
+            self._finishing.discard(connection.channel)
 
-    def _connection(self, candidate: Candidate) -> _Connection:
+    def _connection(self, candidate: Candidate) -> Connection:
         known = self._open.get(candidate.node)
         generation = self._channels.generation
         if known is not None and known.address == candidate.address:
@@ -144,6 +182,6 @@ class NodeConnections:
             role=Role.NODE,
             peer_id=resource_id(candidate.node, "nodes"),
         )
-        connection = _Connection(channel, candidate.address, generation)
+        connection = Connection(channel, candidate.address, generation)
         self._open[candidate.node] = connection
         return connection

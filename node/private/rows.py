@@ -80,18 +80,29 @@ def _fitted(
     # A lone surrogate is no text; replacing it keeps the tokenizer from failing.
     text = record.encode("utf-8", "replace").decode("utf-8")
     text = text[: _CHARACTERS_PER_TOKEN_MAX * length]
-    whole = tuple(render(text))
+    whole = _rendered(text, empty, render)
     if len(whole) <= length:
         return whole
     best, low, high = empty, 0, len(text)
     while high - low > 1:
         middle = (low + high) // 2
-        attempt = tuple(render(text[:middle]))
+        attempt = _rendered(text[:middle], empty, render)
         if len(attempt) <= length:
             best, low = attempt, middle
         else:
             high = middle
     return best
+
+
+def _rendered(text: str, empty: tuple[int, ...], render: Render) -> tuple[int, ...]:
+    """Return the prompt with this text; without any where the text breaks rendering.
+
+    What the public prompt and the empty record alone could break has failed before.
+    """
+    try:
+        return tuple(render(text))
+    except Exception:  # noqa: BLE001 - whatever it is, it would tell of the record.
+        return empty
 
 
 def _padded(

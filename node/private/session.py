@@ -16,6 +16,8 @@ from transformers import DynamicCache, PreTrainedModel
 from federated_router.kit.errors import Internal
 from federated_router.privacy.charge import charge_units
 from federated_router.privacy.policy import PrivatePolicy
+from node.engine.device_map import input_device
+from node.private.credit import Credit
 from node.private.rows import PrivateRows
 from node.private.token_mechanism import (
     Live,
@@ -45,7 +47,7 @@ class RowDecoder:
 
     def __init__(self, model: PreTrainedModel, rows: PrivateRows) -> None:
         self._model = model
-        self._device = model.device
+        self._device = input_device(model)
         self._attention = torch.as_tensor(rows.attention, device=self._device)
         self._pending = torch.as_tensor(rows.token_ids, device=self._device)
         self._positions = (self._attention.cumsum(dim=1) - 1).clamp(min=0)
@@ -89,6 +91,8 @@ class RowDecoder:
 class PrivateSession:
     """A Stepper that draws differentially private tokens from private rows.
 
+    It draws no more tokens than `credit` covers; a step beyond gives its turn away.
+
     `end_ids` end the answer and count as sampled tokens. `banned_ids` are never drawn;
     the set must be public, such as the tokenizer's special tokens. Make and step it in
     the model thread; `close` from there or once no step can run.
@@ -100,6 +104,7 @@ class PrivateSession:
         policy: PrivatePolicy,
         rows: PrivateRows,
         *,
+        credit: Credit,
         end_ids: Collection[int],
         banned_ids: Collection[int] = (),
         random_below: RandomBelow = secrets.randbelow,
@@ -107,6 +112,7 @@ class PrivateSession:
         if rows.token_ids.shape != (policy.slots + 1, policy.row_tokens_max):
             raise Internal("The rows do not have the shape that the policy fixes.")
         self._policy = policy
+        self._credit = credit
         self._live: Live = rows.live
         self._end_ids = frozenset(end_ids)
         self._banned_ids = np.array(
@@ -132,15 +138,20 @@ class PrivateSession:
         """Return what the tokens drawn so far cost."""
         return charge_units(self._policy, tokens_sampled=self._tokens_sampled)
 
-    def step(self) -> tuple[int, bool]:
+    def step(self) -> tuple[int, bool] | None:
         """Draw one token; return it and whether it is the last.
+
+        None where the credit covers no further token yet: nothing was run or drawn.
 
         Raises:
             Internal: the generation is over, or the model failed.
+            GrantNotExtended: no further token was granted in time.
         """
         if self._state is not SessionState.OPEN:
             raise Internal("The private session is over; no further token is drawn.")
         try:
+            if not self._credit.covers(self._tokens_sampled):
+                return None
             return self._drawn_step()
         except BaseException:
             self.close()

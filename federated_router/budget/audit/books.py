@@ -50,10 +50,14 @@ class AuditedAccount:
 
 @dataclass(slots=True)
 class AuditedHold:
-    """An open reservation: what each step costs each account, and the most steps."""
+    """An open reservation: what each step costs each account, and the most steps.
+
+    `steps_bound` is the most that can have been taken so far.
+    """
 
     per_step: dict[str, int]
     steps_max: int
+    steps_bound: int
 
 
 @dataclass(slots=True)

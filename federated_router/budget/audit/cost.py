@@ -10,6 +10,7 @@ import json
 from functools import lru_cache
 
 from federated_router.budget.audit.books import Unreadable
+from federated_router.budget.audit.findings import shown
 from federated_router.kit.errors import FederationError
 from federated_router.privacy.measure import Measure, step_units
 from federated_router.privacy.step_text import step_of
@@ -39,3 +40,18 @@ def derived_units(event: str, order: float | None) -> int | None:
         return step_units(step_of(event), Measure(order))
     except FederationError:
         return None
+
+
+def cost_fault(derived: int | None, *, units: int, steps_max: int, account: str) -> str:
+    """Return what is wrong with holding `units` for so many steps; empty for nothing.
+
+    `derived` is what a step costs, None where that does not follow from the event.
+    """
+    if derived is None:
+        return f"stores an event from which no cost on {shown(account)} follows."
+    if units == derived * steps_max and units > 0:
+        return ""
+    return (
+        f"holds {units:,} units on {shown(account)}; its event costs {derived:,} "
+        f"a step, so {derived * steps_max:,} for {steps_max:,} steps."
+    )

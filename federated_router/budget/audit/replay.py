@@ -17,7 +17,11 @@ from federated_router.budget.audit.books import (
     Facts,
     Unreadable,
 )
-from federated_router.budget.audit.cost import derived_units, event_text
+from federated_router.budget.audit.cost import (
+    cost_fault,
+    derived_units,
+    event_text,
+)
 from federated_router.budget.audit.findings import Fault, Findings, shown
 from federated_router.budget.audit.format import ExportedEntry
 from federated_router.budget.audit.windows import WindowCheck, window_begins
@@ -45,6 +49,7 @@ class Replay:
             "account_closed": self._closed,
             "renewal_proposed": self._windows.proposed,
             "reserved": self._reserved,
+            "bounded": self._bounded,
             "committed": self._committed,
             "released": self._released,
             "expired": self._expired,
@@ -106,14 +111,36 @@ class Replay:
             what = f"reserves for request {shown(request_id)}, which holds already."
             self._say(Fault.RESERVATION_WRONG, entry, what)
             return
+        steps_bound = (
+            facts.steps("steps_bound") if "steps_bound" in facts else steps_max
+        )
         if not held or steps_max < 1:
             self._say(Fault.RESERVATION_WRONG, entry, "holds nothing on any account.")
             return
+        if not 1 <= steps_bound <= steps_max:
+            what = f"allows {steps_bound:,} steps of {steps_max:,} that it holds."
+            self._say(Fault.RESERVATION_WRONG, entry, what)
         for name, units in held.items():
             self._hold(entry, name, units)
             self._check_cost(entry, name, units, steps_max, event)
         per_step = {name: units // steps_max for name, units in held.items()}
-        self.books.holds[request_id] = AuditedHold(per_step, steps_max)
+        self.books.holds[request_id] = AuditedHold(per_step, steps_max, steps_bound)
+
+    def _bounded(self, entry: ExportedEntry, facts: Facts) -> None:
+        request_id = _needed(entry.request_id, "request_id")
+        steps_bound = facts.steps("steps_bound")
+        hold = self.books.holds.get(request_id)
+        if hold is None:
+            what = f"allows request {shown(request_id)} more, which holds nothing."
+            self._say(Fault.RESERVATION_WRONG, entry, what)
+            return
+        if not hold.steps_bound < steps_bound <= hold.steps_max:
+            what = (
+                f"allows {steps_bound:,} steps after {hold.steps_bound:,}, of a hold "
+                f"for {hold.steps_max:,}."
+            )
+            self._say(Fault.RESERVATION_WRONG, entry, what)
+        hold.steps_bound = steps_bound
 
     def _hold(self, entry: ExportedEntry, name: str, units: int) -> None:
         account = self._account(entry, name)
@@ -146,22 +173,15 @@ class Replay:
         if account is None:
             return
         derived = derived_units(event, account.order)
-        if derived is None:
-            what = f"stores an event from which no cost on {shown(name)} follows."
-        elif units == derived * steps_max and units > 0:
-            return
-        else:
-            what = (
-                f"holds {units:,} units on {shown(name)}; its event costs {derived:,} "
-                f"a step, so {derived * steps_max:,} for {steps_max:,} steps."
-            )
-        self._say(Fault.COST_WRONG, entry, what)
+        what = cost_fault(derived, units=units, steps_max=steps_max, account=name)
+        if what:
+            self._say(Fault.COST_WRONG, entry, what)
 
     def _committed(self, entry: ExportedEntry, facts: Facts) -> None:
         steps = facts.steps("steps")
         hold = self._settle(entry, facts, steps)
-        if hold is not None and not 1 <= steps <= hold.steps_max:
-            what = f"commits {steps:,} steps of a hold for 1 to {hold.steps_max:,}."
+        if hold is not None and not 1 <= steps <= hold.steps_bound:
+            what = f"commits {steps:,} steps of a hold for 1 to {hold.steps_bound:,}."
             self._say(Fault.CHARGE_WRONG, entry, what)
 
     def _released(self, entry: ExportedEntry, facts: Facts) -> None:
@@ -175,8 +195,11 @@ class Replay:
     def _expired(self, entry: ExportedEntry, facts: Facts) -> None:
         steps = facts.steps("steps")
         hold = self._settle(entry, facts, steps)
-        if hold is not None and steps != hold.steps_max:
-            what = f"charges {steps:,} steps of an expired hold for {hold.steps_max:,}."
+        if hold is not None and steps != hold.steps_bound:
+            what = (
+                f"charges {steps:,} steps of an expired hold that allowed "
+                f"{hold.steps_bound:,}."
+            )
             self._say(Fault.CHARGE_WRONG, entry, what)
 
     def _settle(

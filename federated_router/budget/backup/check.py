@@ -148,7 +148,7 @@ class BackupCheck:
         self._reservations += 1
         self._last_reservation = row["number"]
         if row["state"] == "reserved":
-            hold = AuditedHold({}, row["steps_max"])
+            hold = AuditedHold({}, row["steps_max"], row["steps_bound"])
             self._held[row["number"]] = (row["request_id"], hold)
 
     def _charge(self, row: Columns) -> None:

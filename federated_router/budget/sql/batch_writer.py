@@ -172,6 +172,7 @@ def _outcome_values(reservation: Reservation) -> row_values.Values:
         reservation.steps_charged,
         reservation.cause.value if reservation.cause else None,
         reservation.settled_time_s,
+        reservation.steps_bound,
         reservation.request_id,
     )
 

@@ -60,9 +60,10 @@ def _save_reservations(part: Part, source: str) -> str:
         UPDATE ledger_reservations
         SET lease_expires_s = {part(0, "float8")}, state = {part(1, "text")},
             steps_charged = {part(2, "bigint")}, cause = {part(3, "text")},
-            settled_time_s = {part(4, "float8")}
+            settled_time_s = {part(4, "float8")}, steps_bound = {part(5, "bigint")}
         {source}
-        WHERE request_id = {part(5, "text")} AND settled_time_s IS NULL"""
+        WHERE request_id = {part(6, "text")} AND settled_time_s IS NULL
+            AND steps_bound <= {part(5, "bigint")}"""
 
 
 def _driver_sql(

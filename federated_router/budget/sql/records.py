@@ -143,14 +143,16 @@ def _blocks_of(columns: Columns) -> BlockTerms | None:
 
 
 def _reservation_of(row: Columns, charges: tuple[Charge, ...]) -> Reservation:
-    (_, request_id, body_digest, instance, boot, steps_max, event, *times) = row[:9]
-    (state, steps_charged, cause, settled_time_s) = row[9:13]
+    (_, request_id, body_digest, instance, boot, steps_max, steps_bound) = row[:7]
+    (event, *times) = row[7:10]
+    (state, steps_charged, cause, settled_time_s) = row[10:14]
     return Reservation(
         request_id=RequestId(request_id),
         body_digest=bytes(body_digest),
         owner=Owner(instance, boot),
         charges=charges,
         steps_max=steps_max,
+        steps_bound=steps_bound,
         event=event,
         reserved_time_s=times[0],
         lease_expires_s=times[1],

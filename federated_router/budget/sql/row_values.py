@@ -51,6 +51,7 @@ def reservation_values(number: int, reservation: Reservation) -> Values:
         reservation.owner.instance,
         reservation.owner.boot,
         reservation.steps_max,
+        reservation.steps_bound,
         reservation.event,
         reservation.reserved_time_s,
         reservation.lease_expires_s,

@@ -40,6 +40,7 @@ RESERVATIONS: Final = Table(
     Column("owner_instance", Text),
     Column("owner_boot", Text),
     Column("steps_max", BigInteger),
+    Column("steps_bound", BigInteger),
     Column("event", Text),
     Column("reserved_time_s", Float(53)),
     Column("lease_expires_s", Float(53)),

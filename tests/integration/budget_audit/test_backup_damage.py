@@ -18,6 +18,7 @@ from federated_router.kit.clock import ManualClock
 from federated_router.kit.errors import FieldInvalid
 from tests.support.audit_world import NOON_S, signer
 from tests.support.backup_world import (
+    RUNNING,
     SEED,
     backed_up,
     filled,
@@ -157,6 +158,24 @@ def test_missing_row_is_refused(backup: Path, table: str) -> None:
     lines = lines_of(backup)
     at, _ = row_of(lines, table)
     del lines[at]
+    write_anew(backup, lines)
+
+    with pytest.raises(FieldInvalid):
+        check_backup(backup)
+
+
+@pytest.mark.parametrize("bound", [3, 9, 0, None])
+def test_open_hold_with_another_bound_is_refused(
+    backup: Path, bound: int | None
+) -> None:
+    """A restore that forgot a grant would charge less than was sampled on it."""
+    lines = lines_of(backup)
+    _, columns = row_of(lines, "ledger_reservations")
+    (running,) = (
+        line for line in lines if isinstance(line, list) and RUNNING in line[:3]
+    )
+    assert running[columns["steps_bound"]] == 6
+    running[columns["steps_bound"]] = bound
     write_anew(backup, lines)
 
     with pytest.raises(FieldInvalid):

@@ -15,7 +15,7 @@ from federated_router.budget.reservation import (
 from federated_router.budget.sql.store import SqlLedgerStore
 from federated_router.kit.clock import ManualClock
 from federated_router.kit.errors import NotFound
-from tests.support.ledger_crasher import TOKENS
+from tests.support.ledger_crasher import FIRST, TOKENS
 from tests.support.ledger_world import (
     DATASET,
     NOON_S,
@@ -69,7 +69,10 @@ async def found(store: SqlLedgerStore, point: int) -> Reservation | None:
 
 
 async def test_killed_router_keeps_what_it_acknowledged(url: str) -> None:
-    """Acknowledged is durable, and what was not acknowledged is whole or absent."""
+    """Acknowledged is durable, and what was not acknowledged is whole or absent.
+
+    A hold that is left is charged what it allows: never less than anybody was told.
+    """
     clock = ManualClock(NOON_S)
     store = await SqlLedgerStore.open(url, clock=clock, timeout_s=30.0)
     for name in (DATASET, USER):
@@ -83,11 +86,26 @@ async def test_killed_router_keeps_what_it_acknowledged(url: str) -> None:
         for point, one in after.items()
         if one is not None and one.state is ReservationState.COMMITTED
     }
-    held = {point for point, one in after.items() if one is not None} - committed
+    held = {
+        point: one.steps_bound
+        for point, one in after.items()
+        if one is not None and point not in committed
+    }
     assert len(heard) >= POINTS_MIN
     assert all(after[point] for point, words in heard.items() if "reserved" in words)
     assert {p for p, words in heard.items() if "committed" in words} <= committed
-    assert held
+    assert set(held.values()) == {FIRST, TOKENS}
+    assert all(
+        held[point] == TOKENS
+        for point, words in heard.items()
+        if point in held and "bounded" in words
+    )
+    # The bound is there, and nobody was told.
+    assert any(
+        held[point] == TOKENS
+        for point, words in heard.items()
+        if point in held and "bounded" not in words
+    )
     assert None in after.values()
     # The last point before the end: committed, and nobody was told.
     assert committed - {p for p, words in heard.items() if "committed" in words}
@@ -97,7 +115,7 @@ async def test_killed_router_keeps_what_it_acknowledged(url: str) -> None:
     orphans = await store.settle_orphans(Owner("router-1", "boot-2"))
 
     assert {one.request_id for one in orphans} == {f"point-{p}" for p in held}
-    spent += len(held) * 200
+    spent += sum(held.values()) * 2
     assert await balance(store) == Balance(spent, 0, spent)
     told = balances_told_by(await journal(store))
     assert told == {name: await balance(store, name) for name in (DATASET, USER)}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from federated_router.budget.accounts import AccountName
 from federated_router.budget.chain import entry_hash, genesis, head_after, link
-from federated_router.budget.entries import Entry, EntryKind, transition
+from federated_router.budget.entries import Entry, EntryKind, bounded, transition
 from federated_router.budget.reservation import (
     Charge,
     Owner,
@@ -37,6 +37,7 @@ def canonical(value: object) -> str:
 def reservations(draw: st.DrawFn) -> Reservation:
     """Draw a hold on some accounts."""
     charged = draw(st.dictionaries(texts, costs, min_size=1, max_size=4))
+    steps_max = draw(st.integers(min_value=1, max_value=10**6))
     return Reservation(
         request_id=RequestId(draw(texts)),
         body_digest=bytes(32),
@@ -44,7 +45,8 @@ def reservations(draw: st.DrawFn) -> Reservation:
         charges=tuple(
             Charge(AccountName(name), units) for name, units in sorted(charged.items())
         ),
-        steps_max=draw(st.integers(min_value=1, max_value=10**6)),
+        steps_max=steps_max,
+        steps_bound=draw(st.integers(1, steps_max) | st.just(steps_max)),
         event=json.dumps(draw(events)),
         reserved_time_s=0.0,
         lease_expires_s=draw(st.floats(min_value=0, max_value=1e12)),
@@ -66,9 +68,23 @@ def test_entry_of_a_hold_is_canonical_json(hold: Reservation) -> None:
             },
             "lease_expires_s": hold.lease_expires_s,
             "owner": {"boot": hold.owner.boot, "instance": hold.owner.instance},
+            **(
+                {"steps_bound": hold.steps_bound}
+                if hold.steps_bound < hold.steps_max
+                else {}
+            ),
             "steps_max": hold.steps_max,
         }
     )
+
+
+@given(hold=reservations())
+def test_entry_of_a_bound_is_canonical_json(hold: Reservation) -> None:
+    """An auditor reads how many steps were allowed, and when."""
+    told = bounded(hold, now_s=1.0)
+
+    assert told.kind is EntryKind.BOUNDED
+    assert told.detail == canonical({"steps_bound": hold.steps_bound})
 
 
 @given(hold=reservations(), end=st.sampled_from(["commit", "release", "expire"]))

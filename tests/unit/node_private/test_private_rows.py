@@ -53,6 +53,34 @@ def test_no_record_makes_an_error_or_another_shape(
     assert rows.live.tolist() == [True, False, False, False]
 
 
+def test_record_that_breaks_the_template_is_answered_without(
+    policy: PrivatePolicy,
+) -> None:
+    """Its row is the dummy's, and counts as live: nobody is told."""
+
+    def fragile(record: str) -> list[int]:
+        if "{{" in record:
+            raise ValueError(record)
+        return _render(record)
+
+    rows = build_rows(
+        policy, public_ids=PUBLIC_IDS, render=fragile, records=["ok", "a {{ b"]
+    )
+
+    assert rows.live.tolist() == [True, True, False, False]
+    assert rows.token_ids[2].tolist() == rows.token_ids[3].tolist()
+
+
+def test_template_that_breaks_on_nothing_is_an_error(policy: PrivatePolicy) -> None:
+    """That depends on no record, and must not become an answer without any."""
+
+    def broken(_: str) -> list[int]:
+        raise ValueError("no such role")
+
+    with pytest.raises(ValueError, match="no such role"):
+        build_rows(policy, public_ids=PUBLIC_IDS, render=broken, records=["ok"])
+
+
 @given(record=st.text(max_size=60))
 def test_a_long_record_loses_its_end_and_the_prompt_stays_whole(record: str) -> None:
     """What follows the record, such as the question, is never cut away."""

@@ -14,6 +14,7 @@ from federated_router.kit.errors import Internal
 from federated_router.privacy.charge import token_charge_units
 from federated_router.privacy.policy import PrivatePolicy
 from node.engine.engine import Stepper
+from node.private.credit import Credit
 from node.private.rows import PrivateRows, build_rows
 from node.private.session import PrivateSession, SessionState
 from node.private.token_mechanism import RandomBelow, candidates, token_weights
@@ -35,9 +36,17 @@ def _rows(policy: PrivatePolicy, records: tuple[str, ...] = RECORDS) -> PrivateR
 def _run(session: Stepper) -> list[int]:
     tokens, last = [], False
     while not last:
-        token_id, last = session.step()
+        drawn = session.step()
+        assert drawn is not None
+        token_id, last = drawn
         tokens.append(token_id)
     return tokens
+
+
+def _whole(policy: PrivatePolicy) -> Credit:
+    """Return a grant of all that the policy allows."""
+    granted = policy.tokens_max
+    return Credit(tokens_granted=granted, tokens_max=granted, wait_s=1.0)
 
 
 def test_tokens_are_those_of_whole_unpadded_passes(
@@ -46,7 +55,12 @@ def test_tokens_are_those_of_whole_unpadded_passes(
     """Padding, cache and positions change nothing that the mechanism sees."""
     rows = _rows(policy)
     session = PrivateSession(
-        model, policy, rows, end_ids=(), random_below=scripted(0.61)
+        model,
+        policy,
+        rows,
+        credit=_whole(policy),
+        end_ids=(),
+        random_below=scripted(0.61),
     )
 
     tokens = _run(session)
@@ -65,7 +79,16 @@ def test_records_change_what_is_drawn_and_null_slots_do_not(
     nobody = _rows(policy, ())
 
     answers = [
-        _run(PrivateSession(model, wide, r, end_ids=(), random_below=scripted(0.61)))
+        _run(
+            PrivateSession(
+                model,
+                wide,
+                r,
+                credit=_whole(policy),
+                end_ids=(),
+                random_below=scripted(0.61),
+            )
+        )
         for wide in (replace(policy, clip=policy.clip * 4),)
         for r in (rows, other_dummy, nobody)
     ]
@@ -79,11 +102,21 @@ def test_the_end_token_ends_the_answer_and_is_charged(
 ) -> None:
     """The end is a released token like any other."""
     free = PrivateSession(
-        model, policy, _rows(policy), end_ids=(), random_below=scripted(0.61)
+        model,
+        policy,
+        _rows(policy),
+        credit=_whole(policy),
+        end_ids=(),
+        random_below=scripted(0.61),
     )
     end_id = _run(free)[2]
     session = PrivateSession(
-        model, policy, _rows(policy), end_ids=(end_id,), random_below=scripted(0.61)
+        model,
+        policy,
+        _rows(policy),
+        credit=_whole(policy),
+        end_ids=(end_id,),
+        random_below=scripted(0.61),
     )
 
     tokens = _run(session)
@@ -98,7 +131,9 @@ def test_no_token_is_drawn_after_the_last(
     model: LlamaForCausalLM, policy: PrivatePolicy
 ) -> None:
     """A token beyond the hold would be released without a charge."""
-    session = PrivateSession(model, policy, _rows(policy), end_ids=())
+    session = PrivateSession(
+        model, policy, _rows(policy), credit=_whole(policy), end_ids=()
+    )
     _run(session)
 
     with pytest.raises(Internal):
@@ -111,7 +146,9 @@ def test_a_closed_session_draws_nothing_and_keeps_its_count(
     model: LlamaForCausalLM, policy: PrivatePolicy
 ) -> None:
     """A caller who leaves pays for what was sampled."""
-    session = PrivateSession(model, policy, _rows(policy), end_ids=())
+    session = PrivateSession(
+        model, policy, _rows(policy), credit=_whole(policy), end_ids=()
+    )
     session.step()
     session.close()
     session.close()
@@ -127,7 +164,9 @@ def test_closing_releases_the_cache_and_the_rows(
     model: LlamaForCausalLM, policy: PrivatePolicy
 ) -> None:
     """Records live in the cache; nothing keeps them once the answer is over."""
-    session = PrivateSession(model, policy, _rows(policy), end_ids=())
+    session = PrivateSession(
+        model, policy, _rows(policy), credit=_whole(policy), end_ids=()
+    )
     session.step()
 
     session.close()
@@ -145,7 +184,12 @@ def test_a_failing_draw_closes_the_session_and_counts_the_token(
         raise Internal("No randomness.")
 
     session = PrivateSession(
-        model, policy, _rows(policy), end_ids=(), random_below=broken
+        model,
+        policy,
+        _rows(policy),
+        credit=_whole(policy),
+        end_ids=(),
+        random_below=broken,
     )
 
     with pytest.raises(Internal):
@@ -169,7 +213,11 @@ def test_every_pass_has_the_public_shape(
     monkeypatch.setattr(model, "forward", spy)
 
     for records in ((), ("x" * 500,), RECORDS):
-        _run(PrivateSession(model, policy, _rows(policy, records), end_ids=()))
+        _run(
+            PrivateSession(
+                model, policy, _rows(policy, records), credit=_whole(policy), end_ids=()
+            )
+        )
 
     assert shapes == ([(5, 16)] + [(5, 1)] * 5) * 3
 
@@ -182,7 +230,12 @@ def test_banned_tokens_are_never_drawn(
     banned = set(range(vocabulary)) - {20, 21}
 
     session = PrivateSession(
-        model, policy, _rows(policy), end_ids=(), banned_ids=banned
+        model,
+        policy,
+        _rows(policy),
+        credit=_whole(policy),
+        end_ids=(),
+        banned_ids=banned,
     )
 
     assert set(_run(session)) <= {20, 21}
@@ -195,7 +248,12 @@ def test_an_end_token_cannot_be_banned(
     vocabulary = model.config.vocab_size
 
     session = PrivateSession(
-        model, policy, _rows(policy), end_ids=(2,), banned_ids=range(vocabulary)
+        model,
+        policy,
+        _rows(policy),
+        credit=_whole(policy),
+        end_ids=(2,),
+        banned_ids=range(vocabulary),
     )
 
     assert _run(session) == [2]
@@ -208,7 +266,9 @@ def test_rows_of_another_shape_are_refused(
     rows = _rows(policy)
 
     with pytest.raises(Internal):
-        PrivateSession(model, replace(policy, slots=3), rows, end_ids=())
+        PrivateSession(
+            model, replace(policy, slots=3), rows, credit=_whole(policy), end_ids=()
+        )
 
 
 def test_sessions_draw_from_the_operating_system() -> None:
@@ -225,7 +285,13 @@ def test_repeated_sessions_give_different_answers(
     hot = replace(policy, temperature=policy.temperature * 4)
 
     answers = {
-        tuple(_run(PrivateSession(model, hot, _rows(policy), end_ids=())))
+        tuple(
+            _run(
+                PrivateSession(
+                    model, hot, _rows(policy), credit=_whole(policy), end_ids=()
+                )
+            )
+        )
         for _ in range(12)
     }
 

@@ -12,13 +12,13 @@ from federated_router.privacy.policy import PrivatePolicy
 from federated_router.privacy.settings import PolicySettings
 from federated_router.privacy.step import token_step
 from federated_router.proxy.private_charge import REFUNDABLE, refund_cause
+from federated_router.proxy.private_grant import parameters_message
 from federated_router.proxy.private_price import (
     body_digest,
     cache_key,
     release_of,
     terms_of,
 )
-from federated_router.proxy.private_proxy import parameters_message
 
 POLICY_SETTINGS = {
     "name": "p",
