@@ -26,7 +26,7 @@ demo: setup ## Bring a federation up, show the main job, take it down
 	$(BIN)/python -m federated_router.cli demo
 
 test: setup ## Run the default test suite in TEST_PROCESSES processes
-	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
+	CUDA_VISIBLE_DEVICES= $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
 
 ##@ A local federation
 up: setup ## Start router, NODES nodes and coordinator on loopback
@@ -56,6 +56,9 @@ check: lint type test ## Everything that CI runs
 test-fault: setup ## Kill, freeze and cut real processes
 	$(BIN)/python -m pytest -m fault --timeout 600
 
+test-gpu: setup ## Check engine, private rows, device maps and speed on a GPU, if any
+	@$(BIN)/python -m tests.gpu
+
 simulate: setup ## Play rounds of 100 members under a virtual clock
 	$(BIN)/python -m coordinator.simulation --members 100 --rounds 1 --plot build/plots
 
@@ -65,4 +68,4 @@ bench: setup ## Measure; ONLY=name for one benchmark
 clean: ## Remove everything that was built
 	rm -rf build $(VENV)
 
-.PHONY: help setup demo test up down certs proto fmt lint type check test-fault simulate bench clean
+.PHONY: help setup demo test up down certs proto fmt lint type check test-fault test-gpu simulate bench clean

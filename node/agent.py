@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
@@ -21,6 +22,7 @@ RENEWALS_PER_LEASE = 3
 class Agent:
     """Owns one lease. Runs until cancelled; a router that is away is waited for.
 
+    There is a lease while the node is not drained and `node` offers something.
     `on_registered` is handed the name of the key under which the router names users.
     """
 
@@ -40,8 +42,8 @@ class Agent:
         self._load = load
         self._on_registered = on_registered
         self._lease_id = ""
-        self._wanted = asyncio.Event()
-        self._wanted.set()
+        self._wanted = True
+        self._changed = asyncio.Event()
 
     async def run(self) -> None:
         """Hold a lease for ever, with bounded, jittered backoff while there is none."""
@@ -60,20 +62,36 @@ class Agent:
                 failures = 0
 
     async def _hold_lease(self) -> None:
-        """Register, then renew until the lease is lost."""
-        await self._wanted.wait()
+        """Register, then renew until the lease is lost or the offers change."""
+        while not (self._wanted and self._offers_something):
+            self._changed.clear()
+            await self._changed.wait()
+        self._changed.clear()
         lease_s = await self._register()
         log.info("lease granted", lease_ms=round(lease_s * 1000))
-        if not self._wanted.is_set():
+        if not self._wanted:
             # The node left while its registration was on the way.
             await self.leave()
         try:
-            while self._lease_id:
-                await asyncio.sleep(lease_s / RENEWALS_PER_LEASE)
-                if self._lease_id:
+            while self._lease_id and not self._changed.is_set():
+                await self._wait_for_change(lease_s / RENEWALS_PER_LEASE)
+                if self._lease_id and not self._changed.is_set():
                     lease_s = await self._renew_within(lease_s)
         except LeaseLost:
             log.warning("lease lost")
+        if not self._offers_something:
+            await self._deregister()
+
+    @property
+    def _offers_something(self) -> bool:
+        return bool(self._node.models or self._node.shards)
+
+    async def _wait_for_change(self, within_s: float) -> None:
+        # Not `wait_for`: before Python 3.12 it loses a cancellation that comes together
+        # with what it waits for.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._changed.wait()
 
     async def _renew_within(self, lease_s: float) -> float:
         """Renew, trying again while the lease may still stand."""
@@ -86,9 +104,19 @@ class Agent:
                 await asyncio.sleep(lease_s / RENEWALS_PER_LEASE / 2)
         return await self._renew()
 
+    def announce(self, models: Sequence[pb.ModelOffer]) -> None:
+        """Offer these models from now on: register them, or leave where nothing is."""
+        del self._node.models[:]
+        self._node.models.extend(models)
+        self._changed.set()
+
     async def leave(self) -> None:
         """End the lease at once, for an orderly stop or a drain."""
-        self._wanted.clear()
+        self._wanted = False
+        self._changed.set()
+        await self._deregister()
+
+    async def _deregister(self) -> None:
         if not self._lease_id:
             return
         try:
@@ -105,7 +133,9 @@ class Agent:
 
     async def rejoin(self) -> None:
         """Register again after a drain."""
-        self._wanted.set()
+        if not self._wanted:
+            self._wanted = True
+            self._changed.set()
 
     async def close(self) -> None:
         """Close the channel to the router."""
@@ -114,7 +144,7 @@ class Agent:
     async def _register(self) -> float:
         async with translated_errors():
             response = await self._stub.RegisterNode(
-                pb.RegisterNodeRequest(node=self._node),
+                pb.RegisterNodeRequest(node=self._node, lease_id=self._lease_id),
                 timeout=self._settings.call_timeout_s,
             )
         self._lease_id = response.lease_id

@@ -1,95 +1,82 @@
 """Constructs a node from its configuration, and starts nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 
-from federated_router.api.v1 import inference_pb2, ops_pb2, registry_pb2
+from federated_router.api.v1 import (
+    decoding_pb2,
+    engine_pb2,
+    inference_pb2,
+    registry_pb2,
+)
 from federated_router.federation.holdout import Holdout
-from federated_router.federation.own_statistics import own_statistics
 from federated_router.federation.statistics import Statistics
 from federated_router.federation.wiring import membership_limb
 from federated_router.kit.clock import Clock, SystemClock
-from federated_router.kit.daemon import Background, Daemon, own_identity
+from federated_router.kit.daemon import Daemon, own_identity
 from federated_router.kit.grpc_client import Channels
-from federated_router.kit.grpc_server import Health, ServiceBinding, build_server
+from federated_router.kit.grpc_server import ServiceBinding
 from federated_router.kit.identity import Role
-from federated_router.kit.ops import OpsServicer
+from federated_router.kit.ops import build_operated_server
 from node.agent import Agent
-from node.config import ModelSettings, NodeSettings
-from node.engine.device_map import ModelSource
-from node.engine.limits import EngineLimits
-from node.engine.transformers_engine import TransformersEngine, TransformersSettings
+from node.config import NodeSettings
+from node.decoding_service import PrivateDecodingServicer
+from node.engine_service import EngineServicer
+from node.engines import served_model
+from node.offers import Offers
+from node.private.credit import OpenCredits
 from node.served_model import ServedModel
-from node.service import InferenceServicer, private_support
-from node.statistics.costs import ModelCosts
-from node.statistics.modes import LatencyModes
+from node.service import InferenceServicer
+from node.shards.wiring import ShardLimb, shard_limb
 from node.statistics.recorder import RequestRecorder
+from node.statistics.wiring import statistics_limb
 
-Resource = AbstractAsyncContextManager[object]
+_INFERENCE = inference_pb2.DESCRIPTOR.services_by_name["InferenceService"]
+_DECODING = decoding_pb2.DESCRIPTOR.services_by_name["PrivateDecodingService"]
+_ENGINES = engine_pb2.DESCRIPTOR.services_by_name["EngineService"]
 
 
 async def build(settings: NodeSettings, clock: Clock | None = None) -> Daemon:
     """Return a node daemon; call it inside the event loop that will run it."""
     clock = clock or SystemClock()
     identity = own_identity(settings, role=Role.NODE)
-    name = f"nodes/{identity.id}"
-    models = {f"models/{one.name}": _served(one, settings) for one in settings.models}
+    # The address is written once the server is bound, and the offers once models run.
+    registration = registry_pb2.Node(
+        name=f"nodes/{identity.id}", region=settings.region
+    )
+    channels = Channels(settings.tls, trust_domain=identity.trust_domain)
+    models = {
+        f"models/{one.name}": served_model(
+            one, settings, channels=channels, clock=clock
+        )
+        for one in settings.models
+    }
+    shards = shard_limb(settings, registration=registration, clock=clock)
     holdout = Holdout()
     statistics = settings.statistics.statistics(
         recovering=settings.federation is not None, holdout=holdout
     )
-    modes = LatencyModes(samples_max=settings.statistics.latency_samples_max)
-    inference = ServiceBinding(
-        inference_pb2.DESCRIPTOR.services_by_name["InferenceService"],
-        InferenceServicer(
-            node=name,
-            models=models,
-            recorder=_recorder(settings, statistics, modes, clock),
-            defaults=settings.sampling,
-            stream_window_s=settings.stream_window_s,
-            request_timeout_max_s=settings.request_timeout_max_s,
-        ),
-    )
-    ops_service = ops_pb2.DESCRIPTOR.services_by_name["OpsService"]
-    health = Health([inference.descriptor.full_name, ops_service.full_name])
-    # The node's address is known once its server is bound, and the agent needs it.
-    registration = registry_pb2.Node(name=name, region=settings.region)
-    channels = Channels(settings.tls, trust_domain=identity.trust_domain)
-    agent = Agent(
-        channel=channels.renewing(
-            settings.registration.router_address, role=Role.ROUTER
-        ),
-        settings=settings.registration,
-        node=registration,
-        load=lambda: _load(list(models.values())),
-        on_registered=statistics.announce_users,
-    )
-    ops = ServiceBinding(
-        ops_service,
-        OpsServicer(
-            identity=identity,
-            settings=settings,
-            health=health,
-            statistics=own_statistics(statistics, shapes=modes.shapes),
-            on_drain=agent.leave,
-            on_resume=agent.rejoin,
-        ),
-    )
-    bound = build_server(
-        settings=settings.server,
-        tls=settings.tls,
-        trust_domain=identity.trust_domain,
-        bindings=[inference, ops],
-        health_state=health,
+    counting = statistics_limb(settings, statistics, clock=clock)
+    agent = _agent(settings, channels, registration, models, statistics)
+    offers = _offers(settings, models, agent)
+    open_credits = OpenCredits()
+    bound = build_operated_server(
+        settings,
+        identity,
+        [
+            _inference(
+                settings, registration.name, models, counting.recorder, open_credits
+            ),
+            ServiceBinding(_DECODING, PrivateDecodingServicer(open_credits)),
+            ServiceBinding(_ENGINES, EngineServicer(models, shards.shards)),
+            *shards.bindings,
+        ],
+        statistics=counting.own,
+        on_drain=lambda: _drain(agent, shards),
+        on_resume=lambda: _resume(agent, shards),
     )
     registration.address = settings.registration.advertised_address or bound.address
-    background: dict[str, Background] = {"lease": agent.run}
-    tiers = {f"models/{one.name}": one.tier for one in settings.models}
-    resources: list[Resource] = [
-        _running(models, registration, tiers),
-        _closing(agent),
-    ]
     limb = await membership_limb(
         settings.federation,
         identity=identity,
@@ -99,70 +86,102 @@ async def build(settings: NodeSettings, clock: Clock | None = None) -> Daemon:
         receive=lambda priors: asyncio.to_thread(holdout.receive, priors),
         revocations=bound.revocations,
     )
-    background |= limb.background
-    resources += limb.resources
     return Daemon(
         identity=identity,
         settings=settings,
         bound=bound,
-        resources=resources,
-        background=background,
-        leave=agent.leave,
-    )
-
-
-def _recorder(
-    settings: NodeSettings, statistics: Statistics, modes: LatencyModes, clock: Clock
-) -> RequestRecorder:
-    return RequestRecorder(
-        region=settings.region,
-        statistics=statistics,
-        clock=clock,
-        costs={
-            f"models/{one.name}": ModelCosts(one.tier, one.token_price, one.power_w)
-            for one in settings.models
+        resources=[
+            *counting.resources,
+            *shards.resources,
+            _running(offers),
+            _closing(agent),
+            *limb.resources,
+        ],
+        background={
+            "lease": agent.run,
+            "offers": offers.watch,
+            **counting.background,
+            **limb.background,
         },
-        carbon_g_per_kwh=settings.statistics.carbon_g_per_kwh,
-        modes=modes,
+        leave=lambda: _leave(agent, shards, open_credits),
     )
 
 
-def _served(model: ModelSettings, settings: NodeSettings) -> ServedModel:
-    source = ModelSource(
-        directory=model.path,
-        memory_max=model.device_memory,
-        offload_directory=model.offload_directory,
-    )
-    limits = EngineLimits(
-        slots=model.slots,
-        private_slots=model.private_slots,
-        waiting_max=model.waiting_max,
-    )
-    return ServedModel(
-        name=f"models/{model.name}",
-        engine=TransformersEngine(
-            TransformersSettings(source=source, limits=limits, threads=model.threads)
+async def _drain(agent: Agent, shards: ShardLimb) -> None:
+    """End the lease, and the streams of pipelines that send nothing."""
+    await agent.leave()
+    await shards.drain()
+
+
+async def _resume(agent: Agent, shards: ShardLimb) -> None:
+    """Take work again."""
+    await shards.resume()
+    await agent.rejoin()
+
+
+async def _leave(agent: Agent, shards: ShardLimb, open_credits: OpenCredits) -> None:
+    """Drain, then let private answers end: a stopped server hears no grant."""
+    await _drain(agent, shards)
+    await open_credits.ended()
+
+
+def _agent(
+    settings: NodeSettings,
+    channels: Channels,
+    registration: registry_pb2.Node,
+    models: Mapping[str, ServedModel],
+    statistics: Statistics,
+) -> Agent:
+    return Agent(
+        channel=channels.renewing(
+            settings.registration.router_address, role=Role.ROUTER
         ),
-        slots=model.slots,
-        record_template=model.record_template,
-        policies=[one.policy() for one in settings.policies],
+        settings=settings.registration,
+        node=registration,
+        load=lambda: _load(models.values()),
+        on_registered=statistics.announce_users,
     )
+
+
+def _offers(
+    settings: NodeSettings, models: Mapping[str, ServedModel], agent: Agent
+) -> Offers:
+    return Offers(
+        models.values(),
+        tiers={f"models/{one.name}": one.tier for one in settings.models},
+        announce=agent.announce,
+        probe_interval_s=settings.registration.probe_interval_s,
+    )
+
+
+def _inference(
+    settings: NodeSettings,
+    name: str,
+    models: Mapping[str, ServedModel],
+    recorder: RequestRecorder,
+    open_credits: OpenCredits,
+) -> ServiceBinding:
+    servicer = InferenceServicer(
+        node=name,
+        models=models,
+        recorder=recorder,
+        defaults=settings.sampling,
+        stream_window_s=settings.stream_window_s,
+        request_timeout_max_s=settings.request_timeout_max_s,
+        open_credits=open_credits,
+        grant_wait_s=settings.grant_wait_s,
+    )
+    return ServiceBinding(_INFERENCE, servicer)
 
 
 @asynccontextmanager
-async def _running(
-    models: Mapping[str, ServedModel],
-    registration: registry_pb2.Node,
-    tiers: Mapping[str, str],
-) -> AsyncIterator[None]:
-    """Start every engine and write what is offered; stop them at the end."""
+async def _running(offers: Offers) -> AsyncIterator[None]:
+    """Start every engine and announce what is ready; stop them at the end."""
     try:
-        for served in models.values():
-            await served.start()
-            registration.models.append(_offer(served, tier=tiers[served.name]))
+        await offers.start()
         yield
     finally:
-        await asyncio.gather(*(served.engine.stop() for served in models.values()))
+        await offers.stop()
 
 
 @asynccontextmanager
@@ -173,18 +192,8 @@ async def _closing(agent: Agent) -> AsyncIterator[None]:
         await agent.close()
 
 
-def _offer(served: ServedModel, *, tier: str) -> registry_pb2.ModelOffer:
-    return registry_pb2.ModelOffer(
-        model=served.name,
-        context_tokens_max=served.engine.context_tokens_max,
-        private_support=private_support(served),
-        slots=served.slots,
-        tier=tier,
-    )
-
-
-def _load(models: Sequence[ServedModel]) -> registry_pb2.NodeLoad:
-    loads = [served.engine.load() for served in models]
+def _load(models: Iterable[ServedModel]) -> registry_pb2.NodeLoad:
+    loads = [served.chat.load() for served in models]
     return registry_pb2.NodeLoad(
         requests_running=sum(load.running for load in loads),
         requests_waiting=sum(load.waiting for load in loads),

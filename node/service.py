@@ -1,4 +1,8 @@
-"""InferenceService at the node: between the contract and the engines."""
+"""InferenceService at the node: runs, counts and ends each answer.
+
+Decides what every ending means for the statistics; `messages.py` translates, and
+refuses what is out of bounds.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
@@ -10,38 +14,31 @@ import grpc
 from federated_router.api.v1 import inference_pb2 as pb
 from federated_router.api.v1 import inference_pb2_grpc as pb_grpc
 from federated_router.federation.records import FailureCause
-from federated_router.federation.user_clipping import METADATA_KEY, UserKey
-from federated_router.kit.errors import (
-    FederationError,
-    FieldRequired,
-    LimitReached,
-    ModelUnknown,
-    NotPrivatelyServable,
-)
-from federated_router.kit.identity import Role
+from federated_router.kit.errors import FederationError, ModelUnknown
+from federated_router.kit.identity import Role, current_identity
 from federated_router.kit.pages import page_of
-from federated_router.privacy.charge import require_token_charge
-from federated_router.privacy.policy import PrivatePolicy, decimal_of
 from node.config import SamplingDefaults
-from node.engine.engine import ChatMessage, FinishReason, Piece, Sampling
+from node.engine.engine import Piece, Terms
+from node.messages import (
+    chunk_of,
+    finished_of,
+    granted_policy,
+    messages_of,
+    sampling_of,
+    terms_of,
+    user_of,
+)
+from node.offers import private_support
+from node.private.credit import Credit, OpenCredits
 from node.private_answer import begin_private_answer
 from node.served_model import ServedModel
-from node.statistics.recorder import RequestRecorder, RequestTiming
+from node.statistics.endings import TokenCounts
+from node.statistics.recorder import RequestRecorder
+from node.statistics.timing import RequestTiming
 from node.stream import coalesced
+from node.unanswered import end_cancelled, end_failed
 
-DEADLINE_SLACK_S = 0.05
-DEADLINE_SLACK_SHARE = 0.02
 _ROUTER = frozenset({Role.ROUTER})
-_ROLES = {
-    pb.ROLE_SYSTEM: "system",
-    pb.ROLE_USER: "user",
-    pb.ROLE_ASSISTANT: "assistant",
-}
-_REASONS = {
-    FinishReason.END: pb.FINISH_REASON_END,
-    FinishReason.STOP: pb.FINISH_REASON_STOP,
-    FinishReason.LENGTH: pb.FINISH_REASON_LENGTH,
-}
 
 
 class InferenceServicer(pb_grpc.InferenceServiceServicer):
@@ -64,6 +61,8 @@ class InferenceServicer(pb_grpc.InferenceServiceServicer):
         defaults: SamplingDefaults,
         stream_window_s: float,
         request_timeout_max_s: float,
+        open_credits: OpenCredits,
+        grant_wait_s: float,
     ) -> None:
         self._node = node
         self._models = models
@@ -71,6 +70,8 @@ class InferenceServicer(pb_grpc.InferenceServiceServicer):
         self._defaults = defaults
         self._stream_window_s = stream_window_s
         self._request_timeout_max_s = request_timeout_max_s
+        self._open_credits = open_credits
+        self._grant_wait_s = grant_wait_s
 
     async def Generate(
         self, request: pb.GenerateRequest, context: grpc.aio.ServicerContext
@@ -95,6 +96,7 @@ class InferenceServicer(pb_grpc.InferenceServiceServicer):
                         whole.started.CopyFrom(response.started)
                     case "chunk":
                         texts.append(response.chunk.text)
+                        whole.logprobs.extend(response.chunk.logprobs)
                     case _:
                         whole.finished.CopyFrom(response.finished)
         whole.text = "".join(texts)
@@ -113,7 +115,7 @@ class InferenceServicer(pb_grpc.InferenceServiceServicer):
         models = [
             pb.Model(
                 name=served.name,
-                context_tokens_max=served.engine.context_tokens_max,
+                context_tokens_max=served.chat.context_tokens_max,
                 private_support=private_support(served),
                 nodes=[self._node],
             )
@@ -130,23 +132,25 @@ class InferenceServicer(pb_grpc.InferenceServiceServicer):
         """Stream and count one answer, whichever way it ends."""
         served = self._served(generation.model)
         private = generation.HasField("private_context")
-        timing = self._recorder.begin(served.name, user=_user(context), private=private)
-        allowed_s = context.time_remaining()
+        user, allowed_s = user_of(context), context.time_remaining()
+        timing = self._recorder.begin(served.name, user=user, private=private)
         try:
             async with asyncio.timeout(self._request_timeout_max_s):
-                events = (
-                    self._private(served, generation, timing, window_s)
-                    if private
-                    else self._public(served, generation, timing, window_s)
-                )
+                if private:
+                    events = self._private(served, generation, timing, window_s)
+                else:
+                    terms = terms_of(
+                        generation, user=user, allowed_s=self._within(allowed_s)
+                    )
+                    events = self._public(served, generation, terms, timing, window_s)
                 async with aclosing(events) as responses:
                     async for response in responses:
                         yield response
         except (asyncio.CancelledError, GeneratorExit):
-            _end_cancelled(timing, context, allowed_s)
+            end_cancelled(timing, context, allowed_s)
             raise
         except FederationError as error:
-            _end_failed(timing, error)
+            end_failed(timing, error)
             raise
         except TimeoutError:
             timing.fail(FailureCause.DEADLINE)
@@ -159,21 +163,35 @@ class InferenceServicer(pb_grpc.InferenceServiceServicer):
         self,
         served: ServedModel,
         generation: pb.Generation,
+        terms: Terms,
         timing: RequestTiming,
         window_s: float,
     ) -> AsyncGenerator[pb.GenerateResponse, None]:
-        messages = _messages(generation)
-        sampling = _sampling(generation.sampling, self._defaults)
-        prompt_ids = await served.prompt_ids(messages)
-        pieces = served.engine.generate(prompt_ids, sampling)
-        yield self._started(served, "")
-        last, tokens = None, 0
-        async with aclosing(coalesced(pieces, window_s=window_s)) as merged:
-            async for piece in merged:
-                tokens += len(piece.token_ids)
-                last = piece
-                yield _chunk(piece)
-        yield _finished(last, timing, prompt_tokens=len(prompt_ids), tokens=tokens)
+        sampling = sampling_of(generation.sampling, self._defaults)
+        answer = await served.chat.begin(messages_of(generation), sampling, terms)
+        last: Piece | None = None
+        async with aclosing(answer):
+            yield self._started(served, "")
+            async with aclosing(coalesced(answer, window_s=window_s)) as merged:
+                async for piece in merged:
+                    last = piece
+                    timing.progress(
+                        TokenCounts(
+                            prompt=answer.prompt_tokens,
+                            cached=answer.prompt_tokens_cached,
+                            output=answer.completion_tokens,
+                        ),
+                        finish=piece.finish,
+                    )
+                    yield chunk_of(piece)
+        finished = finished_of(
+            last,
+            prompt_tokens=answer.prompt_tokens,
+            tokens=answer.completion_tokens,
+            cached=answer.prompt_tokens_cached,
+        )
+        timing.answer()
+        yield finished
 
     async def _private(
         self,
@@ -184,26 +202,47 @@ class InferenceServicer(pb_grpc.InferenceServiceServicer):
     ) -> AsyncGenerator[pb.GenerateResponse, None]:
         """Decode privately on the granted terms; only sampled tokens leave."""
         context = generation.private_context
-        policy = _granted_policy(generation)
-        answer = await begin_private_answer(
-            served,
-            policy,
-            messages=_messages(generation),
-            records=[record.text.decode("utf-8") for record in context.records],
-            stop=tuple(generation.sampling.stop),
+        policy = granted_policy(generation)
+        credit = Credit(
+            tokens_granted=context.grant.tokens_granted,
+            tokens_max=policy.tokens_max,
+            wait_s=self._grant_wait_s,
         )
-        yield self._started(served, context.grant.reservation)
-        last: Piece | None = None
-        async with aclosing(coalesced(answer.pieces, window_s=window_s)) as merged:
-            async for piece in merged:
-                last = piece
-                yield _chunk(piece)
-        yield _finished(
-            last,
-            timing,
-            prompt_tokens=answer.public_tokens,
-            tokens=answer.tokens_sampled,
+        router, reservation = current_identity().id, context.grant.reservation
+        with self._open_credits.opened(router, reservation, credit):
+            answer = await begin_private_answer(
+                served.require_private(),
+                policy,
+                credit=credit,
+                messages=messages_of(generation),
+                records=[record.text.decode("utf-8") for record in context.records],
+                stop=tuple(generation.sampling.stop),
+            )
+            timing.rows_laid_out(
+                rows=policy.slots + 1, row_tokens=policy.row_tokens_max
+            )
+            yield self._started(served, reservation)
+            last: Piece | None = None
+            async with aclosing(coalesced(answer.pieces, window_s=window_s)) as merged:
+                async for piece in merged:
+                    last = piece
+                    timing.progress(
+                        TokenCounts(
+                            prompt=answer.public_tokens, output=answer.tokens_sampled
+                        ),
+                        finish=piece.finish,
+                    )
+                    yield chunk_of(piece)
+        finished = finished_of(
+            last, prompt_tokens=answer.public_tokens, tokens=answer.tokens_sampled
         )
+        timing.answer()
+        yield finished
+
+    def _within(self, allowed_s: float | None) -> float:
+        """Return how long a request may take: the caller's time or the node's most."""
+        limit_s = self._request_timeout_max_s
+        return limit_s if allowed_s is None else min(allowed_s, limit_s)
 
     def _served(self, model: str) -> ServedModel:
         served = self._models.get(model)
@@ -218,119 +257,3 @@ class InferenceServicer(pb_grpc.InferenceServiceServicer):
             node=self._node, model=served.name, reservation=reservation
         )
         return pb.GenerateResponse(started=started)
-
-
-def _user(context: grpc.aio.ServicerContext) -> UserKey | None:
-    """Return whom the calling router asks for, by its own pseudonym."""
-    named = dict(context.invocation_metadata() or ()).get(METADATA_KEY)
-    return UserKey.from_metadata(named if isinstance(named, str) else None)
-
-
-def _messages(generation: pb.Generation) -> list[ChatMessage]:
-    return [
-        ChatMessage(role=_ROLES.get(message.role, ""), content=message.content)
-        for message in generation.messages
-    ]
-
-
-def _sampling(asked: pb.Sampling, defaults: SamplingDefaults) -> Sampling:
-    def value(field: str) -> float:
-        source = asked if asked.HasField(field) else defaults
-        return float(getattr(source, field))
-
-    return Sampling(
-        tokens_max=int(value("tokens_max")),
-        temperature=value("temperature"),
-        top_k=int(value("top_k")),
-        top_p=value("top_p"),
-        seed=asked.seed if asked.HasField("seed") else None,
-        stop=tuple(asked.stop),
-    )
-
-
-def _granted_policy(generation: pb.Generation) -> PrivatePolicy:
-    """Return the granted terms; refuse a charge that does not follow from them."""
-    context, path = generation.private_context, "generation.private_context"
-    if not context.HasField("grant"):
-        raise FieldRequired(
-            "A node decodes privately only on a router's grant.", field=f"{path}.grant"
-        )
-    for field in ("temperature", "top_k", "top_p", "seed"):
-        if generation.sampling.HasField(field):
-            raise NotPrivatelyServable(
-                f"The grant fixes how private tokens are drawn, not '{field}'.",
-                field=f"generation.sampling.{field}",
-            )
-    terms = context.grant.parameters
-    policy = PrivatePolicy(
-        name=context.policy,
-        slots=terms.slots,
-        clip=decimal_of(terms.clip, field=f"{path}.grant.parameters.clip"),
-        temperature=decimal_of(
-            terms.temperature, field=f"{path}.grant.parameters.temperature"
-        ),
-        top_k=terms.top_k,
-        tokens_max=terms.tokens_max,
-        row_tokens_max=terms.row_tokens_max,
-        multiplier=terms.multiplier,
-        records_per_subject=terms.records_per_subject,
-    )
-    require_token_charge(policy, claimed_units=context.grant.token_charge_units)
-    return policy
-
-
-def _chunk(piece: Piece) -> pb.GenerateResponse:
-    return pb.GenerateResponse(
-        chunk=pb.Chunk(text=piece.text, token_ids=piece.token_ids)
-    )
-
-
-def _finished(
-    last: Piece | None, timing: RequestTiming, *, prompt_tokens: int, tokens: int
-) -> pb.GenerateResponse:
-    """Count the answer and return its last event."""
-    finish = last.finish if last is not None else None
-    if finish not in _REASONS:
-        raise LimitReached("The engine was stopped.", retry_after_s=1.0)
-    timing.answer(tokens=tokens)
-    return pb.GenerateResponse(
-        finished=pb.Finished(
-            reason=_REASONS[finish],
-            prompt_tokens=prompt_tokens,
-            completion_tokens=tokens,
-        )
-    )
-
-
-def _end_cancelled(
-    timing: RequestTiming, context: grpc.aio.ServicerContext, allowed_s: float | None
-) -> None:
-    """Count a missed deadline as a failure, and a caller's farewell not at all.
-
-    The caller's clock runs out first: its cancellation comes while a little is left
-    here, more so because gRPC rounds a deadline up by as much as a hundredth.
-    """
-    remaining_s = context.time_remaining()
-    if allowed_s is None or remaining_s is None:
-        timing.cancel()
-    elif remaining_s <= DEADLINE_SLACK_S + DEADLINE_SLACK_SHARE * allowed_s:
-        timing.fail(FailureCause.DEADLINE)
-    else:
-        timing.cancel()
-
-
-def _end_failed(timing: RequestTiming, error: FederationError) -> None:
-    """Count overload and inner failures; a caller's mistake is not the node's."""
-    if isinstance(error, LimitReached):
-        timing.fail(FailureCause.OVERLOAD)
-    elif error.reason == "INTERNAL":
-        timing.fail(FailureCause.ENGINE)
-    else:
-        timing.cancel()
-
-
-def private_support(served: ServedModel) -> pb.PrivateSupport:
-    """Return whether the model proved its rows independent."""
-    if served.offers_private:
-        return pb.PRIVATE_SUPPORT_OFFERED
-    return pb.PRIVATE_SUPPORT_REFUSED

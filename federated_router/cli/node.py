@@ -1,4 +1,4 @@
-"""`node`: which nodes are there, and sending one no new work."""
+"""`node`: which nodes are there, what runs there, and sending one no new work."""
 
 from typing import Annotated
 
@@ -7,6 +7,8 @@ from google.protobuf.json_format import MessageToDict
 
 from federated_router.api.v1 import registry_pb2 as pb
 from federated_router.api.v1 import registry_pb2_grpc as pb_grpc
+from federated_router.cli.engines import list_engines
+from federated_router.cli.node_stats import show_stats
 from federated_router.cli.screen import out, print_json, table
 from federated_router.cli.session import (
     CALL_TIMEOUT_S,
@@ -15,9 +17,13 @@ from federated_router.cli.session import (
     UpFile,
     ask,
 )
+from federated_router.cli.shards import list_shards
 from federated_router.kit.identity import Role
 
 app = typer.Typer(help="Nodes.", no_args_is_help=True)
+app.command("engines")(list_engines)
+app.command("stats")(show_stats)
+app.command("shards")(list_shards)
 
 
 @app.command("list")

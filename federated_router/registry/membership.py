@@ -35,6 +35,23 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
+class Shard:
+    """Layers [first_layer, end_layer) of a model, run for pipelines of other nodes.
+
+    `digest` names the model's files; `token_ms` is what the node measured for a token.
+    """
+
+    model: str
+    digest: str
+    first_layer: int
+    end_layer: int
+    slots: int
+    context_tokens_max: int
+    frame_tokens_max: int
+    token_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class Load:
     """How busy a node says it is, in requests. Advisory."""
 
@@ -54,6 +71,7 @@ class Member:
     lease_expires_s: float
     state: NodeState = NodeState.READY
     load: Load = field(default_factory=Load)
+    shards: tuple[Shard, ...] = ()
 
     def offer(self, model: str) -> Offer | None:
         """Return what this node offers of `model`, if anything."""

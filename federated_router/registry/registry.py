@@ -13,7 +13,14 @@ from pydantic import Field
 from federated_router.kit.clock import Clock
 from federated_router.kit.config import Settings
 from federated_router.kit.log import get_logger
-from federated_router.registry.membership import Load, Member, Membership, Offer
+from federated_router.registry.membership import (
+    Load,
+    Member,
+    Membership,
+    NodeState,
+    Offer,
+    Shard,
+)
 
 log = get_logger("registry")
 Listener = Callable[[str], None]
@@ -65,9 +72,20 @@ class Registry:
         return self._membership
 
     def register(
-        self, *, name: str, address: str, region: str, offers: Sequence[Offer]
+        self,
+        *,
+        name: str,
+        address: str,
+        region: str,
+        offers: Sequence[Offer],
+        shards: Sequence[Shard] = (),
+        held_lease_id: str = "",
     ) -> Member:
-        """Grant a lease, ending any earlier one of the same name."""
+        """Grant a lease, ending any earlier one of the same name.
+
+        Whoever names the lease that it holds only changes its offers: where it was told
+        to drain, it drains on.
+        """
         now_s = self._clock.monotonic_s()
         known = self.present()
         member = Member(
@@ -75,6 +93,8 @@ class Registry:
             address=address,
             region=region,
             offers=tuple(offers),
+            shards=tuple(shards),
+            state=_state_of(known.members.get(name), held_lease_id),
             lease_id=secrets.token_hex(8),
             lease_expires_s=now_s + self._settings.lease_s,
         )
@@ -132,3 +152,9 @@ class Registry:
     def _tell(self, name: str) -> None:
         for listener in self._gone_listeners:
             listener(name)
+
+
+def _state_of(known: Member | None, held_lease_id: str) -> NodeState:
+    if known is None or known.lease_id != held_lease_id:
+        return NodeState.READY
+    return known.state

@@ -22,6 +22,11 @@ from federated_router.registry.membership import (
     Offer,
 )
 from federated_router.registry.registry import Registry
+from federated_router.registry.shard_offers import (
+    page_of_shards,
+    shard_messages,
+    shards_of,
+)
 
 MODELS_MAX = 64
 _NODE = frozenset({Role.NODE})
@@ -41,6 +46,7 @@ class RegistryServicer(pb_grpc.NodeRegistryServiceServicer):
         "DeregisterNode": _NODE,
         "GetNode": _READERS,
         "ListNodes": _READERS,
+        "ListShards": frozenset({Role.NODE, Role.OPERATOR}),
         "DrainNode": frozenset({Role.OPERATOR}),
     }
 
@@ -63,11 +69,15 @@ class RegistryServicer(pb_grpc.NodeRegistryServiceServicer):
         """Grant the calling node a lease."""
         node = request.node
         _check_own(node.name)
+        if not node.models and not node.shards:
+            raise FieldInvalid("Offer a model or a shard.", field="node.models")
         member = self._registry.register(
             name=node.name,
             address=_checked_address(node.address),
             region=_checked_region(node.region),
             offers=_offers(node),
+            shards=shards_of(node),
+            held_lease_id=request.lease_id,
         )
         response = pb.RegisterNodeResponse(
             lease_id=member.lease_id, user_epoch=self._user_epoch
@@ -118,6 +128,20 @@ class RegistryServicer(pb_grpc.NodeRegistryServiceServicer):
         nodes = [self._node(member) for member in page]
         return pb.ListNodesResponse(nodes=nodes, next_page_token=token)
 
+    async def ListShards(
+        self, request: pb.ListShardsRequest, _: grpc.aio.ServicerContext
+    ) -> pb.ListShardsResponse:
+        """Return a page of the shards that pipelines may use."""
+        if request.model:
+            resource_id(request.model, "models", field="model")
+        shards, token = page_of_shards(
+            self._registry.present(),
+            model=request.model,
+            size=request.page_size,
+            token=request.page_token,
+        )
+        return pb.ListShardsResponse(shards=shards, next_page_token=token)
+
     async def DrainNode(
         self, request: pb.DrainNodeRequest, _: grpc.aio.ServicerContext
     ) -> pb.DrainNodeResponse:
@@ -131,6 +155,7 @@ class RegistryServicer(pb_grpc.NodeRegistryServiceServicer):
             address=member.address,
             region=member.region,
             models=[_offer_message(offer) for offer in member.offers],
+            shards=shard_messages(member.shards),
             state=_STATES[member.state],
             load=pb.NodeLoad(
                 requests_running=member.load.running,

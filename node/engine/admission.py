@@ -1,17 +1,23 @@
 """Who may run, who waits, who is refused.
 
-Decides admission by numbers alone; refuses to know what the jobs do. Jobs arrive on
-the event loop and are taken in the model thread, hence the lock. Within a kind the
-first to come is the first to run.
+Decides admission by numbers, urgency and arrival alone; refuses to know what the jobs
+do. Jobs arrive on the event loop and are taken in the model thread, hence the lock.
+
+Within a kind the order is that of arrival, where a more urgent job counts as having
+come `ageing_s` earlier for each level. So urgent jobs pass others, and none starves:
+only those that come within `ageing_s` per level after a job can go before it.
 """
 
+import bisect
 import threading
-from collections import deque
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
 from typing import Generic, Protocol, TypeVar
 
-from federated_router.kit.errors import Draining, QueueFull
-from node.engine.engine import EngineLoad
+from federated_router.kit.errors import DeadlineExceeded, Draining, QueueFull
+from node.engine.engine import DEFAULT_TERMS, EngineLoad, Priority, Terms
 from node.engine.limits import EngineLimits
 
 RETRY_AFTER_S = 1.0
@@ -37,17 +43,39 @@ class Job(Protocol):
 SomeJob = TypeVar("SomeJob", bound=Job)
 
 
-class Admission(Generic[SomeJob]):
-    """The waiting lines and the count of who runs; closed until `open`."""
+@dataclass(frozen=True, slots=True)
+class Waiting(Generic[SomeJob]):
+    """A job in line; the least (`rank_s`, `number`) is the next to run."""
 
-    def __init__(self, limits: EngineLimits) -> None:
+    rank_s: float
+    number: int
+    job: SomeJob
+    deadline_s: float | None
+
+    @property
+    def place(self) -> tuple[float, int]:
+        """Return what the line is ordered by."""
+        return self.rank_s, self.number
+
+
+class Admission(Generic[SomeJob]):
+    """The waiting lines and the count of who runs; closed until `open`.
+
+    `monotonic_s` is the clock of `Terms.deadline_s`.
+    """
+
+    def __init__(
+        self, limits: EngineLimits, monotonic_s: Callable[[], float] = time.monotonic
+    ) -> None:
         self._limits = limits
+        self._monotonic_s = monotonic_s
         self._slots = {
             JobKind.PUBLIC: limits.slots,
             JobKind.PRIVATE: limits.private_slots,
         }
-        self._waiting: dict[JobKind, deque[SomeJob]] = {k: deque() for k in JobKind}
+        self._waiting: dict[JobKind, list[Waiting[SomeJob]]] = {k: [] for k in JobKind}
         self._running = dict.fromkeys(JobKind, 0)
+        self._joined = 0
         self._is_open = False
         self._changed = threading.Condition()
 
@@ -60,7 +88,7 @@ class Admission(Generic[SomeJob]):
         """Admit no more; return those that waited, in no particular order."""
         with self._changed:
             self._is_open = False
-            left = [job for line in self._waiting.values() for job in line]
+            left = [one.job for line in self._waiting.values() for one in line]
             for line in self._waiting.values():
                 line.clear()
             self._changed.notify_all()
@@ -71,7 +99,7 @@ class Admission(Generic[SomeJob]):
         """Return whether jobs are admitted."""
         return self._is_open
 
-    def join(self, job: SomeJob) -> None:
+    def join(self, job: SomeJob, terms: Terms = DEFAULT_TERMS) -> None:
         """Put the job in line.
 
         Raises:
@@ -87,8 +115,16 @@ class Admission(Generic[SomeJob]):
                     metadata={"waiting_max": str(self._limits.waiting_max)},
                     retry_after_s=RETRY_AFTER_S,
                 )
-            self._waiting[job.kind].append(job)
+            bisect.insort(
+                self._waiting[job.kind], self._in_line(job, terms), key=_place
+            )
             self._changed.notify_all()
+
+    def _in_line(self, job: SomeJob, terms: Terms) -> Waiting[SomeJob]:
+        self._joined += 1
+        levels = Priority.HIGH - terms.priority
+        rank_s = self._monotonic_s() + levels * self._limits.ageing_s
+        return Waiting(rank_s, self._joined, job, terms.deadline_s)
 
     def _beyond_slots_after(self, joining: JobKind) -> int:
         """Return how many would wait beyond the free slots, were one more to join.
@@ -111,7 +147,7 @@ class Admission(Generic[SomeJob]):
             if not line or self._running[kind] >= self._slots[kind]:
                 return None
             self._running[kind] += 1
-            return line.popleft()
+            return line.pop(0).job
 
     def leave(self, kind: JobKind) -> None:
         """Give a running job's slot back."""
@@ -122,15 +158,29 @@ class Admission(Generic[SomeJob]):
         """Take a waiting job out of line; False if it does not wait."""
         with self._changed:
             line = self._waiting[job.kind]
-            if job not in line:
-                return False
-            line.remove(job)
-            return True
+            for at, one in enumerate(line):
+                if one.job == job:
+                    del line[at]
+                    return True
+            return False
 
-    def wait_for_work(self) -> None:
-        """Block until a job waits that has a slot, or until closed."""
+    def expired(self) -> list[SomeJob]:
+        """Take those out of line whose deadline has passed; return them."""
+        now_s, found = self._monotonic_s(), []
         with self._changed:
-            self._changed.wait_for(lambda: not self._is_open or self._has_work())
+            for line in self._waiting.values():
+                late = [one for one in line if _is_late(one, now_s)]
+                for one in late:
+                    line.remove(one)
+                found += [one.job for one in late]
+        return found
+
+    def wait_for_work(self, timeout_s: float | None = None) -> None:
+        """Block until a job waits that has a slot, until closed, or for so long."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: not self._is_open or self._has_work(), timeout_s
+            )
 
     def _has_work(self) -> bool:
         return any(
@@ -147,3 +197,16 @@ class Admission(Generic[SomeJob]):
                 slots=sum(self._slots.values()),
                 waiting_max=self._limits.waiting_max,
             )
+
+
+def deadline_passed() -> DeadlineExceeded:
+    """Return what a request is told that waited for a slot until its deadline."""
+    return DeadlineExceeded("No slot was free before the request's deadline.")
+
+
+def _place(one: Waiting[SomeJob]) -> tuple[float, int]:
+    return one.place
+
+
+def _is_late(one: Waiting[SomeJob], now_s: float) -> bool:
+    return one.deadline_s is not None and one.deadline_s <= now_s

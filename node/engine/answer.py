@@ -7,7 +7,7 @@ for public and private requests and for every engine.
 from collections.abc import Collection, Sequence
 
 from node.engine.detokenizer import Decode, Detokenizer
-from node.engine.engine import FinishReason, Piece
+from node.engine.engine import FinishReason, Piece, TokenLogprob
 from node.engine.stop_scanner import StopScanner
 
 
@@ -21,20 +21,27 @@ class Answer:
         self._scanner = StopScanner(stop)
         self._end_ids = frozenset(end_ids)
 
-    def push(self, token_id: int, *, last: bool) -> Piece:
+    def push(
+        self, token_id: int, *, last: bool, logprob: TokenLogprob | None = None
+    ) -> Piece:
         """Return the piece that this token completes.
 
         `last` says that no further token may be sampled, whatever this one is. The
         end-of-sequence token has no text, and a stop string none of its own.
         """
+        text, finish = self._text(token_id, last=last)
+        return Piece(text, (token_id,), finish, () if logprob is None else (logprob,))
+
+    def _text(self, token_id: int, *, last: bool) -> tuple[str, FinishReason | None]:
+        """Return what may be shown now, and why the answer ends if it does."""
         if token_id in self._end_ids:
-            return Piece(self._rest(), (token_id,), FinishReason.END)
+            return self._rest(), FinishReason.END
         text = self._scanner.feed(self._detokenizer.push(token_id))
         if last and not self._scanner.stopped:
             text += self._rest()
         if self._scanner.stopped:
-            return Piece(text, (token_id,), FinishReason.STOP)
-        return Piece(text, (token_id,), FinishReason.LENGTH if last else None)
+            return text, FinishReason.STOP
+        return text, FinishReason.LENGTH if last else None
 
     def _rest(self) -> str:
         """Return what was held back, now that the answer ends."""

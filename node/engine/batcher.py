@@ -7,41 +7,17 @@ a bounded size, so that a long prompt cannot hold up those who already decode.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from transformers import PreTrainedModel
 
-from node.engine.decoding import TokenDraw
+from node.engine.decoding import TokenDraw, choose_all
 from node.engine.device_map import input_device
 from node.engine.engine import Sampling
+from node.engine.kept_prefixes import KeptPrefixes
 from node.engine.kv_slots import Placement, PositionMask, SlotCache
-
-
-@dataclass(slots=True, eq=False)
-class Row:
-    """One request in the batch: its tokens, and how many of them the slots hold.
-
-    The last token is never held before the pass that uses it to make the next one.
-    """
-
-    token_ids: list[int]
-    draw: TokenDraw
-    held: int = 0
-
-    @property
-    def missing(self) -> int:
-        """Return how many tokens the next passes must read."""
-        return len(self.token_ids) - self.held
-
-
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """What one pass gave one row: a token, or the failure that ends the row."""
-
-    row: Row
-    token_id: int = -1
-    failure: Exception | None = None
+from node.engine.prompt_order import PromptOrder
+from node.engine.rows import Drawn, Row
 
 
 class Batcher:
@@ -58,14 +34,17 @@ class Batcher:
         slots: int,
         context_tokens: int,
         prefill_tokens_max: int,
+        prefix_cache_bytes: int = 0,
     ) -> None:
         self._model = model
         self._slots = slots
         self._device = input_device(model)
         self._cache = SlotCache(model.config, slots=slots, columns=context_tokens)
         self._mask = PositionMask(model.config)
-        self._prefill_tokens_max = prefill_tokens_max
+        self._order = PromptOrder(tokens_max=prefill_tokens_max)
+        self._kept = KeptPrefixes(self._cache, bytes_max=prefix_cache_bytes)
         self._rows: list[Row] = []
+        self._joined = 0
 
     @property
     def slots(self) -> int:
@@ -77,16 +56,46 @@ class Batcher:
         """Return the rows in the batch."""
         return self._rows
 
-    def join(self, prompt_ids: Sequence[int], sampling: Sampling) -> Row:
-        """Add a request; its prompt is read by the next steps."""
-        row = Row(list(prompt_ids), TokenDraw(sampling))
+    @property
+    def cache(self) -> SlotCache:
+        """Return the slots."""
+        return self._cache
+
+    @property
+    def kept(self) -> KeptPrefixes:
+        """Return the prefixes kept of rows that left."""
+        return self._kept
+
+    @torch.inference_mode()
+    def join(
+        self, prompt_ids: Sequence[int], sampling: Sampling, tenant: str = ""
+    ) -> Row:
+        """Add a request; what the tenant's prefixes do not hold the next steps read."""
+        self._joined += 1
+        draw = TokenDraw(sampling, prompt_ids)
+        row = Row(list(prompt_ids), draw, self._joined, tenant)
+        row.held = row.cached = self._kept.restore(
+            tenant, row.token_ids[:-1], place=len(self._rows)
+        )
         self._rows.append(row)
         return row
 
+    def prompt_tokens_cached(self, row: Row) -> int:
+        """Return how much of the row's prompt was kept from before."""
+        return row.cached
+
     @torch.inference_mode()
     def leave(self, row: Row) -> None:
-        """Remove a row between steps; another moves into its place."""
+        """Remove a row between steps, and keep what it holds for its tenant.
+
+        Another row moves into its place.
+        """
         place, last = self._rows.index(row), len(self._rows) - 1
+        if row.failed:
+            # It may hold NaN, which no mask would keep from the place's next row.
+            self._cache.clear(place)
+        else:
+            self._kept.keep(row.tenant, row.token_ids[: row.held], place=place)
         if place != last:
             moved = self._rows[last]
             self._cache.move(last, place, columns=moved.held)
@@ -95,45 +104,32 @@ class Batcher:
 
     @torch.inference_mode()
     def step(self) -> list[Drawn]:
-        """Read some waiting prompts, then give every ready row one more token."""
-        drawn = self._prefill(self._prefill_group())
-        failed = {result.row for result in drawn if result.failure}
+        """Read a part of the waiting prompts, then give all others one more token.
+
+        A prompt that is read to its end has its first token with the same pass.
+        """
+        drawn = self._prefill(self._order.next_group(self._rows))
+        served = {result.row for result in drawn}
         ready = [
-            row for row in self._rows if row.missing == 1 and row not in failed
+            row for row in self._rows if row.missing == 1 and row not in served
         ]  # fmt: skip
         return drawn + self._decode(ready)
 
-    def _prefill_group(self) -> list[Row]:
-        """Return the first rows whose padded parts fit one pass; at least one."""
-        group: list[Row] = []
-        longest = 0
-        for row in self._rows:
-            if row.missing > 1:
-                longest = max(longest, self._part(row))
-                if group and (len(group) + 1) * longest > self._prefill_tokens_max:
-                    break
-                group.append(row)
-        return group
-
-    def _part(self, row: Row) -> int:
-        """Return how many prompt tokens one pass reads, leaving one to decode with."""
-        return min(row.missing - 1, self._prefill_tokens_max)
-
     def _prefill(self, group: Sequence[Row]) -> list[Drawn]:
-        """Read a part of each prompt; return only failures, as nothing is drawn."""
+        """Read a part of each prompt; return failures and first tokens."""
+        if not group:
+            return []
         try:
-            if group:
-                self._read(group)
+            return self._read(group)
         except Exception as failure:  # noqa: BLE001 - reported to the rows' callers.
             if len(group) == 1:
-                return [Drawn(group[0], failure=failure)]
+                return [_failed(group[0], failure)]
             # One of them is to blame: alone, only that one fails.
             return [result for row in group for result in self._prefill([row])]
-        return []
 
-    def _read(self, group: Sequence[Row]) -> None:
+    def _read(self, group: Sequence[Row]) -> list[Drawn]:
         """Run one pass over prompt parts, each padded on the left with scratch."""
-        parts = [self._part(row) for row in group]
+        parts = [self._order.part(row) for row in group]
         longest = max(parts)
         ids = torch.zeros((len(group), longest), dtype=torch.long)
         positions = torch.zeros_like(ids)
@@ -143,33 +139,59 @@ class Batcher:
             ids[at, longest - part :] = torch.tensor(row.token_ids[start:end])
             positions[at, longest - part :] = torch.arange(start, end)
             columns[at, longest - part :] = torch.arange(start, end)
-        self._pass(group, ids, positions, columns)
+        logits = self._pass(group, ids, positions, columns)
         for row, part in zip(group, parts, strict=True):
             row.held += part
+        whole = [at for at, row in enumerate(group) if not row.missing]
+        return self._choose([group[at] for at in whole], logits, whole)
 
     def _decode(self, ready: Sequence[Row]) -> list[Drawn]:
         """Run the last token of every ready row and draw the next."""
         if not ready:
             return []
         try:
-            ids = torch.tensor([[row.token_ids[-1]] for row in ready])
-            columns = torch.tensor([[row.held] for row in ready])
-            logits = self._pass(ready, ids, columns, columns)
+            logits, at = self._last_logits(ready)
         except Exception as failure:  # noqa: BLE001 - reported to the rows' callers.
             if len(ready) == 1:
-                return [Drawn(ready[0], failure=failure)]
+                return [_failed(ready[0], failure)]
             return [result for row in ready for result in self._decode([row])]
-        return [self._draw(row, logits[at]) for at, row in enumerate(ready)]
+        for row in ready:
+            row.held += 1
+        return self._choose(ready, logits, at)
 
-    @staticmethod
-    def _draw(row: Row, logits: torch.Tensor) -> Drawn:
-        try:
-            token_id = row.draw.choose(logits)
-        except Exception as failure:  # noqa: BLE001 - reported to the row's caller.
-            return Drawn(row, failure=failure)
-        row.held += 1
-        row.token_ids.append(token_id)
-        return Drawn(row, token_id)
+    def _last_logits(self, ready: Sequence[Row]) -> tuple[torch.Tensor, list[int]]:
+        """Return logits of the rows' last tokens, and which of them is each row's.
+
+        The pass runs over all places from the first to the last, so that the slots are
+        read as a view: a row between them whose prompt is still read writes to scratch.
+        """
+        wanted = set(ready)
+        places = [at for at, row in enumerate(self._rows) if row in wanted]
+        span = self._rows[places[0] : places[-1] + 1]
+        ids = [[row.token_ids[-1] if row in wanted else 0] for row in span]
+        positions = [[row.held if row in wanted else 0] for row in span]
+        scratch = self._cache.scratch_column
+        columns = [[row.held if row in wanted else scratch] for row in span]
+        logits = self._pass(
+            span, torch.tensor(ids), torch.tensor(positions), torch.tensor(columns)
+        )
+        return logits, [at - places[0] for at in places]
+
+    def _choose(
+        self, rows: Sequence[Row], logits: torch.Tensor, at: Sequence[int]
+    ) -> list[Drawn]:
+        """Draw a token for each row from its own row of logits."""
+        if not rows:
+            return []
+        if len(at) < len(logits):
+            logits = logits[list(at)]
+        outcomes = choose_all([row.draw for row in rows], logits)
+        for row, outcome in zip(rows, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                row.failed = True
+            else:
+                row.token_ids.append(outcome.token_id)
+        return [Drawn(*pair) for pair in zip(rows, outcomes, strict=True)]
 
     def _pass(
         self,
@@ -205,3 +227,8 @@ class Batcher:
     def _places(self, group: Sequence[Row]) -> list[int]:
         place_of = {id(row): place for place, row in enumerate(self._rows)}
         return [place_of[id(row)] for row in group]
+
+
+def _failed(row: Row, failure: Exception) -> Drawn:
+    row.failed = True
+    return Drawn(row, failure)

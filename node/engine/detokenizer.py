@@ -21,6 +21,7 @@ class Detokenizer:
     def __init__(self, decode: Decode) -> None:
         self._decode = decode
         self._settled: list[int] = []
+        self._settled_text = ""
         self._pending: list[int] = []
 
     def push(self, token_id: int) -> str:
@@ -40,9 +41,11 @@ class Detokenizer:
         return text
 
     def _new_text(self) -> str:
-        before = self._decode(self._settled)
-        return self._decode([*self._settled, *self._pending])[len(before) :]
+        whole = self._decode([*self._settled, *self._pending])
+        return whole[len(self._settled_text) :]
 
     def _settle(self) -> None:
         # Only the last settled tokens are context for how the next ones decode.
-        self._settled, self._pending = self._pending or self._settled, []
+        if self._pending:
+            self._settled, self._pending = self._pending, []
+            self._settled_text = self._decode(self._settled)

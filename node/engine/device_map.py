@@ -19,13 +19,16 @@ from transformers import (
     PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
+    TorchAoConfig,
 )
 from transformers.models.auto.modeling_auto import (
     MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as CAUSAL_LM_TYPES,
 )
+from transformers.utils.import_utils import is_torchao_available
 from transformers.utils.logging import disable_progress_bar
 
 WHOLE_MODEL = ""
+AUTO = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +36,17 @@ class ModelSource:
     """A model's directory and the memory that it may take.
 
     `memory_max` limits devices ("cpu", "0", "1", ...) to sizes such as "20GiB"; empty
-    means all there is. What fits nowhere goes to `offload_directory`.
+    means all there is. What fits nowhere goes to `offload_directory`. `data_type` is
+    torch's name of the type of weights and activations, `auto` what the directory
+    holds. `int8_weights` stores the weights of linear layers as 8-bit integers with a
+    scale for each output; activations stay as they are, and so do embeddings and head.
     """
 
     directory: Path
     memory_max: Mapping[str, str] = field(default_factory=dict)
     offload_directory: Path | None = None
+    data_type: str = AUTO
+    int8_weights: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +72,11 @@ def load(source: ModelSource) -> LoadedModel:
     model = AutoModelForCausalLM.from_pretrained(
         source.directory,
         config=config,
-        dtype="auto",
+        dtype=AUTO if source.data_type == AUTO else data_type_of(source, config),
         attn_implementation="sdpa",
         device_map=placement,
         offload_folder=source.offload_directory,
+        quantization_config=_quantisation(source, placement),
         local_files_only=True,
         trust_remote_code=False,
     )
@@ -77,6 +86,46 @@ def load(source: ModelSource) -> LoadedModel:
     )
     layout = {str(part): str(device) for part, device in placement.items()}
     return LoadedModel(model, tokenizer, layout)
+
+
+def data_type_of(source: ModelSource, config: PretrainedConfig) -> torch.dtype:
+    """Return the type of weights and activations.
+
+    Raises:
+        ValueError: torch has no floating point type of that name.
+    """
+    known = config.dtype or torch.float32
+    found = (
+        known if source.data_type == AUTO else getattr(torch, source.data_type, None)
+    )
+    if not isinstance(found, torch.dtype) or not found.is_floating_point:
+        raise ValueError(f"data_type {source.data_type!r} is no type of weights")
+    return found
+
+
+def _quantisation(
+    source: ModelSource, placement: Mapping[str, str | int]
+) -> TorchAoConfig | None:
+    """Return how weights are quantised while they are loaded.
+
+    Raises:
+        ValueError: torchao is not installed, or a part would lie on disk.
+    """
+    if not source.int8_weights:
+        return None
+    if not is_torchao_available():
+        raise ValueError(
+            "quantisation needs torchao; install federated-router[quantised]"
+        )
+    if "disk" in placement.values():
+        raise ValueError(
+            "quantised weights cannot lie on disk; raise device_memory, or choose one "
+            "of quantisation and offload_directory"
+        )
+    # Imported only where it is used: it loads kernels of accelerators.
+    from torchao.quantization import Int8WeightOnlyConfig  # noqa: PLC0415
+
+    return TorchAoConfig(Int8WeightOnlyConfig())
 
 
 def causal_config(directory: Path) -> PretrainedConfig:
@@ -125,7 +174,7 @@ def planned_layout(
         empty,
         max_memory=_memory(source.memory_max, available),
         no_split_module_classes=sorted(empty._no_split_modules or ()),  # noqa: SLF001 - accelerate's own way.
-        dtype=config.dtype,
+        dtype=data_type_of(source, config),
     )
     if "disk" in layout.values() and source.offload_directory is None:
         raise ValueError(

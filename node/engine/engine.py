@@ -5,8 +5,8 @@ Implementations: `transformers_engine` (the real one), `fake_engine` (for tests)
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
-from enum import Enum
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
 from typing import Protocol
 
 
@@ -29,7 +29,12 @@ class ChatMessage:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How the next token is drawn. `temperature` 0 is greedy; `top_k` 0 is off."""
+    """How the next token is drawn. `temperature` 0 is greedy; `top_k` 0 is off.
+
+    `repetition_penalty` divides the logits of tokens that prompt or answer hold; 1 is
+    off. `logprobs` asks for each token's log probability with that many alternatives;
+    None asks for nothing.
+    """
 
     tokens_max: int
     temperature: float = 0.0
@@ -37,6 +42,44 @@ class Sampling:
     top_p: float = 1.0
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    repetition_penalty: float = 1.0
+    logprobs: int | None = None
+
+
+class Priority(IntEnum):
+    """Who goes first among those that wait; nobody who runs is stopped for another."""
+
+    LOW = 1
+    NORMAL = 2
+    HIGH = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On which terms a public request is served.
+
+    `tenant` names whose kept prefixes it may use and add to; empty is nobody's, and
+    then nothing is kept. `deadline_s`, on the monotonic clock, ends its wait.
+    """
+
+    priority: Priority = Priority.NORMAL
+    tenant: str = field(default="", repr=False)
+    deadline_s: float | None = None
+
+
+DEFAULT_TERMS = Terms()
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """A drawn token and how likely the model held it, before any shaping.
+
+    `alternatives` are the likeliest (token id, natural logarithm), likeliest first.
+    """
+
+    token_id: int
+    logprob: float
+    alternatives: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +90,27 @@ class Piece:
     string may still be completing. `token_ids` holds every sampled token, the
     end-of-sequence token too, so that counting them counts what was sampled. A slow
     reader gets fewer, larger pieces. `finish` is set on the last piece only.
+    `logprobs` has one entry per token id where the request asked for them.
+    `prompt_tokens_cached`, on the first piece only, is how much of the prompt was kept
+    from before and not read again.
     """
 
     text: str
     token_ids: tuple[int, ...]
     finish: FinishReason | None = None
+    logprobs: tuple[TokenLogprob, ...] = ()
+    prompt_tokens_cached: int = 0
 
 
 class Stepper(Protocol):
     """A job that makes its own forward passes, one per `step`, in the model thread."""
 
-    def step(self) -> tuple[int, bool]:
-        """Run one forward pass; return the sampled token id and whether it is last."""
+    def step(self) -> tuple[int, bool] | None:
+        """Run one forward pass; return the sampled token id and whether it is last.
+
+        None says that the job may not go on yet: it is asked again after a pause, and
+        nobody else waits for it. A step never blocks.
+        """
         ...
 
     def close(self) -> None:
@@ -120,7 +172,12 @@ class Engine(Protocol):
         """
         ...
 
-    def generate(self, prompt_ids: Sequence[int], sampling: Sampling) -> Pieces:
+    def generate(
+        self,
+        prompt_ids: Sequence[int],
+        sampling: Sampling,
+        terms: Terms = DEFAULT_TERMS,
+    ) -> Pieces:
         """Stream one answer; the refusals come at the call, before any work.
 
         Raises:
@@ -128,6 +185,8 @@ class Engine(Protocol):
             PromptTooLong: prompt plus `tokens_max` exceed the context.
             FieldInvalid: the sampling or a token id is outside what it may be.
             Draining: the engine is stopped, or not started.
+            DeadlineExceeded: from the stream, where `terms.deadline_s` passed before
+                the request had a slot.
         """
         ...
 

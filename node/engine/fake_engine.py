@@ -12,15 +12,19 @@ from functools import partial
 
 from federated_router.kit.clock import Clock
 from federated_router.kit.errors import Draining
-from node.engine.admission import Admission, JobKind
+from node.engine.admission import Admission, JobKind, deadline_passed
 from node.engine.answer import Answer
 from node.engine.engine import (
+    DEFAULT_TERMS,
     ChatMessage,
     EngineLoad,
     Pieces,
     Sampling,
     Stepper,
+    Terms,
+    TokenLogprob,
 )
+from node.engine.jobs import ENDED
 from node.engine.limits import (
     EngineLimits,
     check_messages,
@@ -28,7 +32,6 @@ from node.engine.limits import (
     check_sampling,
     check_stop,
 )
-from node.engine.model_thread import ENDED
 from node.engine.piece_stream import Deliver, open_stream
 
 END_ID = 256
@@ -67,6 +70,7 @@ class _Job:
     kind: JobKind
     make: Callable[[], Stepper]
     answer: Answer
+    logprobs: int | None
     deliver: Deliver
     task: "asyncio.Task[None] | None" = None
 
@@ -97,7 +101,12 @@ class FakeEngine:
             found += [ROLE_IDS[message.role], *message.content.encode()]
         return [*found, ROLE_IDS["assistant"]]
 
-    def generate(self, prompt_ids: Sequence[int], sampling: Sampling) -> Pieces:
+    def generate(
+        self,
+        prompt_ids: Sequence[int],
+        sampling: Sampling,
+        terms: Terms = DEFAULT_TERMS,
+    ) -> Pieces:
         """Stream the script, whatever the prompt; refusals come at the call."""
         check_sampling(sampling)
         self._check_open()
@@ -108,7 +117,7 @@ class FakeEngine:
             vocabulary_size=VOCABULARY_SIZE,
         )
         make = partial(ScriptedSteps, self._settings.script, sampling.tokens_max)
-        return self._join(JobKind.PUBLIC, make, sampling.stop)
+        return self._join(JobKind.PUBLIC, make, sampling.stop, terms, sampling.logprobs)
 
     def run_stepper(
         self, make: Callable[[], Stepper], *, stop: tuple[str, ...] = ()
@@ -140,11 +149,17 @@ class FakeEngine:
             raise Draining("The engine is stopped; ask another node.")
 
     def _join(
-        self, kind: JobKind, make: Callable[[], Stepper], stop: Sequence[str]
+        self,
+        kind: JobKind,
+        make: Callable[[], Stepper],
+        stop: Sequence[str],
+        terms: Terms = DEFAULT_TERMS,
+        logprobs: int | None = None,
     ) -> Pieces:
         answer = Answer(decode, stop=stop, end_ids={END_ID})
-        job, stream = open_stream(partial(_Job, kind, make, answer), self._cancel)
-        self._admission.join(job)
+        make_job = partial(_Job, kind, make, answer, logprobs)
+        job, stream = open_stream(make_job, self._cancel)
+        self._admission.join(job, terms)
         self._run_waiting()
         return stream
 
@@ -152,7 +167,12 @@ class FakeEngine:
         if not self._admission.withdraw(job) and job.task is not None:
             job.task.cancel()
 
+    def _refuse_expired(self) -> None:
+        for job in self._admission.expired():
+            job.deliver(deadline_passed())
+
     def _run_waiting(self) -> None:
+        self._refuse_expired()
         for kind in JobKind:
             while (job := self._admission.take(kind)) is not None:
                 self._running.add(job)
@@ -186,8 +206,13 @@ class FakeEngine:
         finish = None
         while finish is None:
             await self._pause()
-            token_id, last = stepper.step()
-            piece = job.answer.push(token_id, last=last)
+            self._refuse_expired()
+            drawn = stepper.step()
+            if drawn is None:
+                continue
+            token_id, last = drawn
+            logprob = certain(token_id, job.logprobs)
+            piece = job.answer.push(token_id, last=last, logprob=logprob)
             finish = piece.finish
             if finish is not None:
                 self._over(job)
@@ -198,6 +223,13 @@ class FakeEngine:
             await self._clock.sleep(self._settings.token_delay_s)
         else:
             await asyncio.sleep(0)
+
+
+def certain(token_id: int, alternatives: int | None) -> TokenLogprob | None:
+    """Return the log probability of a script, which has no other tokens."""
+    if alternatives is None:
+        return None
+    return TokenLogprob(token_id, 0.0, ((token_id, 0.0),) if alternatives else ())
 
 
 def decode(token_ids: Sequence[int]) -> str:

@@ -42,6 +42,30 @@ class Placement:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class KeptStates:
+    """Keys and values of consecutive tokens, a pair for each layer.
+
+    Each is (heads, tokens, head width), a copy that shares no memory with the slots.
+    """
+
+    layers: tuple[tuple[torch.Tensor, torch.Tensor], ...]
+
+    @property
+    def size_bytes(self) -> int:
+        """Return the memory of all of them."""
+        return sum(key.nbytes + value.nbytes for key, value in self.layers)
+
+    def part(self, start: int, end: int) -> "KeptStates":
+        """Return a copy of those of tokens [start, end)."""
+        return KeptStates(
+            tuple(
+                (key[:, start:end].clone(), value[:, start:end].clone())
+                for key, value in self.layers
+            )
+        )
+
+
 class SlotLayer(CacheLayerMixin):
     """One layer's keys and values: (slots, heads, columns, head width)."""
 
@@ -99,6 +123,27 @@ class SlotLayer(CacheLayerMixin):
             self.keys[target, :, :columns] = self.keys[source, :, :columns]
             self.values[target, :, :columns] = self.values[source, :, :columns]
 
+    def read(self, row: int, start: int, end: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return copies of one row's keys and values in columns [start, end)."""
+        return (
+            self.keys[row, :, start:end].clone(),
+            self.values[row, :, start:end].clone(),
+        )
+
+    def write(
+        self, row: int, start: int, end: int, kept: tuple[torch.Tensor, torch.Tensor]
+    ) -> None:
+        """Put the first kept keys and values into one row's columns [start, end)."""
+        keys, values = kept
+        self.keys[row, :, start:end] = keys[:, : end - start]
+        self.values[row, :, start:end] = values[:, : end - start]
+
+    def clear(self, row: int) -> None:
+        """Set one row's keys and values to zero."""
+        if self.is_initialized:
+            self.keys[row] = 0
+            self.values[row] = 0
+
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
         """Return the columns that the present pass sees, from column 0."""
         del query_length
@@ -134,6 +179,34 @@ class SlotCache(Cache):
         """Copy the first `columns` columns of one row over another's."""
         for layer in self._slot_layers:
             layer.move(source, target, columns)
+
+    def read(self, row: int, start: int, end: int) -> KeptStates:
+        """Return copies of one row's keys and values in columns [start, end)."""
+        return KeptStates(
+            tuple(layer.read(row, start, end) for layer in self._slot_layers)
+        )
+
+    def write(self, row: int, start: int, end: int, kept: KeptStates) -> None:
+        """Put the first of what was kept into one row's columns [start, end)."""
+        for layer, states in zip(self._slot_layers, kept.layers, strict=True):
+            layer.write(row, start, end, states)
+
+    def clear(self, row: int) -> None:
+        """Set one row to zero, so that nothing of it can be multiplied again.
+
+        A mask gives what lies beyond a request's position the weight zero, and zero
+        times a number is zero; but zero times NaN is NaN.
+        """
+        for layer in self._slot_layers:
+            layer.clear(row)
+
+    def sizes(self) -> list[tuple[torch.device, int]]:
+        """Return each layer's device and bytes; none before the first pass."""
+        return [
+            (layer.keys.device, layer.keys.nbytes + layer.values.nbytes)
+            for layer in self._slot_layers
+            if layer.is_initialized
+        ]
 
 
 class PositionMask:

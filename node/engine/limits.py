@@ -14,6 +14,11 @@ ROLES = frozenset({"system", "user", "assistant"})
 STOP_STRINGS_MAX = 16
 STOP_CHARACTERS_MAX = 256
 SEED_BITS = 64
+REPETITION_PENALTY_MAX = 2.0
+LOGPROBS_MAX = 20
+AGEING_S = 10.0
+"""By how much longer a request must have waited to go before one that is a level more
+urgent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +26,14 @@ class EngineLimits:
     """How many requests an engine takes at once.
 
     `slots` public requests run at once beside `private_slots` private ones;
-    `waiting_max` more may wait, of either kind.
+    `waiting_max` more may wait, of either kind. A waiting request goes before a more
+    urgent one that came `ageing_s` seconds per level of urgency after it, or later.
     """
 
     slots: int
     private_slots: int
     waiting_max: int
+    ageing_s: float = AGEING_S
 
     def __post_init__(self) -> None:
         """Refuse limits with which no request could ever run.
@@ -38,6 +45,8 @@ class EngineLimits:
             raise ValueError(
                 "slots and private_slots must be 1 or more, waiting_max 0 or more"
             )
+        if not self.ageing_s >= 0:
+            raise ValueError("ageing_s must be 0 or more")
 
 
 def check_prompt(
@@ -89,6 +98,15 @@ def check_sampling(sampling: Sampling) -> None:
         raise FieldInvalid("Use a top_p above 0 and at most 1.", field="top_p")
     if sampling.seed is not None and sampling.seed.bit_length() > SEED_BITS:
         raise FieldInvalid(f"Use a seed of at most {SEED_BITS} bits.", field="seed")
+    if not 0 < sampling.repetition_penalty <= REPETITION_PENALTY_MAX:
+        raise FieldInvalid(
+            f"Use a penalty above 0 and at most {REPETITION_PENALTY_MAX:g}; 1 is off.",
+            field="repetition_penalty",
+        )
+    if sampling.logprobs is not None and not 0 <= sampling.logprobs <= LOGPROBS_MAX:
+        raise FieldInvalid(
+            f"Ask for 0 to {LOGPROBS_MAX} alternatives.", field="logprobs"
+        )
     check_stop(sampling.stop)
 
 

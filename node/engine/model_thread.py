@@ -7,89 +7,23 @@ caller's job only.
 """
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Generic
 
 from federated_router.kit.errors import FederationError, Internal
-from node.engine.admission import Admission, JobKind
-from node.engine.answer import Answer
-from node.engine.engine import FinishReason, Piece, Sampling, Stepper
+from node.engine.admission import Admission, JobKind, deadline_passed
+from node.engine.decoding import Choice
+from node.engine.engine import Piece
+from node.engine.jobs import ENDED, Batch, EngineJob, PrivateJob, PublicJob, RowT
 from node.engine.piece_stream import Deliver, Outcome
 
 _log = logging.getLogger(__name__)
 
+STALLED_WAIT_S = 0.005
+"""How long the thread rests where all that runs are private jobs that may not go on."""
+
 Post = Callable[[list[tuple[Deliver, Outcome]]], None]
-
-
-@dataclass(slots=True, eq=False)
-class PublicJob:
-    """A request of the batch. `deliver` runs on the event loop, by way of `Post`."""
-
-    prompt_ids: Sequence[int] = field(repr=False)
-    sampling: Sampling
-    answer: Answer
-    deliver: Deliver
-    cancelled: bool = False
-    tokens: int = 0
-    kind: JobKind = JobKind.PUBLIC
-
-
-@dataclass(slots=True, eq=False)
-class PrivateJob:
-    """A request that makes its own passes, once `make` has run in the model thread."""
-
-    make: Callable[[], Stepper]
-    answer: Answer
-    deliver: Deliver
-    cancelled: bool = False
-    stepper: Stepper | None = None
-    kind: JobKind = JobKind.PRIVATE
-
-
-EngineJob = PublicJob | PrivateJob
-
-
-RowT = TypeVar("RowT")
-RowT_co = TypeVar("RowT_co", covariant=True)
-
-
-class Drawn(Protocol[RowT_co]):
-    """What a step gave one row of the batch."""
-
-    @property
-    def row(self) -> RowT_co:
-        """Return the row, as `join` returned it."""
-        ...
-
-    @property
-    def token_id(self) -> int:
-        """Return the token, where there is no failure."""
-        ...
-
-    @property
-    def failure(self) -> Exception | None:
-        """Return what ended the row, if anything did."""
-        ...
-
-
-class Batch(Protocol[RowT]):
-    """What the thread needs of a batcher."""
-
-    def join(self, prompt_ids: Sequence[int], sampling: Sampling) -> RowT:
-        """Add a request; return its row."""
-        ...
-
-    def leave(self, row: RowT) -> None:
-        """Remove a row."""
-        ...
-
-    def step(self) -> Sequence[Drawn[RowT]]:
-        """Give every ready row one more token."""
-        ...
-
-
-ENDED = Piece("", (), FinishReason.CANCELLED)
 
 
 class ModelThread(Generic[RowT]):
@@ -105,26 +39,39 @@ class ModelThread(Generic[RowT]):
     def run(self, batch: Batch[RowT]) -> None:
         """Step until closed, then end what still runs as CANCELLED."""
         ending: Outcome = ENDED
+        moved = True
         try:
             while self._admission.is_open:
                 if not self._public and not self._private:
                     self._admission.wait_for_work()
-                self.turn(batch)
+                elif not moved:
+                    self._admission.wait_for_work(STALLED_WAIT_S)
+                moved = self.turn(batch)
         except Exception:  # noqa: BLE001 - whatever it was, callers must hear of it.
             _log.exception("the model thread failed; the engine takes no more work")
             ending = Internal("The engine failed; ask another node.")
         finally:
             self._end_all(batch, ending)
 
-    def turn(self, batch: Batch[RowT]) -> None:
-        """Admit, step the batch once and each private job once, post the pieces."""
+    def turn(self, batch: Batch[RowT]) -> bool:
+        """Admit, step the batch once and each private job once, post the pieces.
+
+        Returns whether anybody could go on.
+        """
+        self._refuse_expired()
         self._drop_cancelled(batch)
         self._admit(batch)
+        moved = bool(self._public)
         if self._public:
             self._step_batch(batch)
         for job in tuple(self._private):
-            self._step_private(job)
+            moved |= self._step_private(job)
         self._flush()
+        return moved
+
+    def _refuse_expired(self) -> None:
+        for job in self._admission.expired():
+            self._outbox.append((job.deliver, deadline_passed()))
 
     def _admit(self, batch: Batch[RowT]) -> None:
         for kind in JobKind:
@@ -136,7 +83,8 @@ class ModelThread(Generic[RowT]):
 
     def _begin(self, job: EngineJob, batch: Batch[RowT]) -> None:
         if isinstance(job, PublicJob):
-            self._public[batch.join(job.prompt_ids, job.sampling)] = job
+            row = batch.join(job.prompt_ids, job.sampling, job.tenant)
+            self._public[row] = job
         else:
             job.stepper = job.make()
             self._private.append(job)
@@ -144,33 +92,54 @@ class ModelThread(Generic[RowT]):
     def _step_batch(self, batch: Batch[RowT]) -> None:
         for drawn in batch.step():
             job = self._public[drawn.row]
-            if drawn.failure is not None:
+            try:
+                over = self._told_public(job, drawn.row, drawn.outcome, batch)
+            except Exception as failure:  # noqa: BLE001 - told to the caller.
                 self._drop_public(drawn.row, batch)
-                self._fail(job, drawn.failure)
+                self._fail(job, failure)
                 continue
-            job.tokens += 1
-            last = job.tokens >= job.sampling.tokens_max
-            if self._tell(job, drawn.token_id, last=last):
+            if over:
                 self._drop_public(drawn.row, batch)
                 self._admission.leave(job.kind)
 
-    def _step_private(self, job: PrivateJob) -> None:
+    def _told_public(
+        self,
+        job: PublicJob,
+        row: RowT,
+        outcome: Choice | Exception,
+        batch: Batch[RowT],
+    ) -> bool:
+        """Put the row's piece in the outbox; return whether the answer is over."""
+        if isinstance(outcome, Exception):
+            raise outcome
+        job.tokens += 1
+        last = job.tokens >= job.sampling.tokens_max
+        piece = job.answer.push(outcome.token_id, last=last, logprob=outcome.logprob)
+        if job.tokens == 1:
+            cached = batch.prompt_tokens_cached(row)
+            piece = replace(piece, prompt_tokens_cached=cached)
+        return self._tell(job, piece)
+
+    def _step_private(self, job: PrivateJob) -> bool:
+        """Step a private job; return whether it went on, to a token or to its end."""
         if job.stepper is None:
             raise RuntimeError("a private job is stepped before it was made")
         try:
-            token_id, last = job.stepper.step()
-            over = self._tell(job, token_id, last=last)
+            drawn = job.stepper.step()
+            if drawn is None:
+                return False
+            token_id, last = drawn
+            over = self._tell(job, job.answer.push(token_id, last=last))
         except Exception as failure:  # noqa: BLE001 - told to the caller.
             self._drop_private(job)
             self._fail(job, failure)
-            return
+            return True
         if over:
             self._drop_private(job)
             self._admission.leave(job.kind)
+        return True
 
-    def _tell(self, job: EngineJob, token_id: int, *, last: bool) -> bool:
-        """Put the token's piece in the outbox; return whether the answer is over."""
-        piece = job.answer.push(token_id, last=last)
+    def _tell(self, job: EngineJob, piece: Piece) -> bool:
         self._outbox.append((job.deliver, piece))
         return piece.finish is not None
 

@@ -98,6 +98,8 @@ def merged(first: Piece | None, second: Piece) -> Piece:
         first.text + second.text,
         (*first.token_ids, *second.token_ids),
         second.finish,
+        (*first.logprobs, *second.logprobs),
+        first.prompt_tokens_cached + second.prompt_tokens_cached,
     )
 
 

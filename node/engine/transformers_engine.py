@@ -10,40 +10,37 @@ import copy
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 import torch
-from jinja2 import TemplateError
-from transformers import BatchEncoding, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from federated_router.kit.errors import Draining, FieldInvalid
+from federated_router.kit.errors import Draining
 from node.engine.admission import Admission
 from node.engine.answer import Answer
-from node.engine.batcher import Batcher, Row
+from node.engine.batcher import Batcher
 from node.engine.device_map import LoadedModel, ModelSource, load, vocabulary_size_of
-from node.engine.engine import ChatMessage, EngineLoad, Pieces, Sampling, Stepper
-from node.engine.limits import (
-    EngineLimits,
-    check_messages,
-    check_prompt,
-    check_sampling,
-    check_stop,
+from node.engine.engine import (
+    DEFAULT_TERMS,
+    ChatMessage,
+    EngineLoad,
+    Pieces,
+    Sampling,
+    Stepper,
+    Terms,
 )
-from node.engine.model_thread import (
-    ENDED,
-    EngineJob,
-    ModelThread,
-    PrivateJob,
-    PublicJob,
-)
+from node.engine.generation_limits import context_of, end_ids_of
+from node.engine.jobs import ENDED, EngineJob, PrivateJob, PublicJob
+from node.engine.limits import EngineLimits, check_prompt, check_sampling, check_stop
+from node.engine.memory import free_bytes, planned_memory
+from node.engine.model_thread import ModelThread
 from node.engine.piece_stream import Deliver, Outcome, open_stream
+from node.engine.prompt import rendered_prompt
+from node.engine.rows import Row
 from node.engine.warm_up import warm_up
 
-_PLAIN_TEMPLATE = (
-    "{% for message in messages %}{{ message.role + ': ' + message.content + '\n' }}"
-    "{% endfor %}assistant:"
-)
 _JOIN_S = 60.0
+_DECODED_MAX = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +48,8 @@ class TransformersSettings:
     """What an operator decides about the engine.
 
     `context_tokens_max` lowers the model's own context, and with it the memory of the
-    slots; `prefill_tokens_max` bounds a pass over prompts; `threads` is torch's.
+    slots; `prefill_tokens_max` bounds a pass over prompts; `threads` is torch's;
+    `prefix_cache_bytes` bounds what is kept of public prompts, 0 keeps nothing.
     """
 
     source: ModelSource
@@ -59,6 +57,7 @@ class TransformersSettings:
     context_tokens_max: int | None = None
     prefill_tokens_max: int = 1024
     threads: int | None = None
+    prefix_cache_bytes: int = 0
 
 
 class TransformersEngine:
@@ -68,10 +67,15 @@ class TransformersEngine:
         self._settings = settings
         self._admission: Admission[EngineJob] = Admission(settings.limits)
         self._loaded: LoadedModel | None = None
+        self._batcher: Batcher | None = None
+        self._cache_bytes = 0
         self._decoder: PreTrainedTokenizerBase | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._stopping = False
+        self._decode_one = lru_cache(_DECODED_MAX)(
+            lambda token_id: self._decode_all([token_id])
+        )
 
     async def start(self) -> None:
         """Load the model, prove that it runs in slots, begin stepping.
@@ -125,33 +129,35 @@ class TransformersEngine:
         """Return running and waiting requests, without waiting for a step."""
         return self._admission.load()
 
+    @property
+    def cache_bytes(self) -> int:
+        """Return the memory of the slots, which is taken at start and stays."""
+        return self._cache_bytes
+
+    @property
+    def prefix_cache_bytes(self) -> int:
+        """Return how much is kept of public prompts now."""
+        return 0 if self._batcher is None else self._batcher.kept.size_bytes
+
+    @property
+    def prefix_cache_bytes_max(self) -> int:
+        """Return how much may be kept of public prompts."""
+        return self._settings.prefix_cache_bytes
+
     def prompt_ids(self, messages: Sequence[ChatMessage]) -> list[int]:
         """Return the chat template's token ids, ready for an assistant's answer.
 
         Raises:
             FieldInvalid: a role is unknown or the template refuses the turns.
         """
-        check_messages(messages)
-        tokenizer = self.tokenizer
-        try:
-            rendered = tokenizer.apply_chat_template(
-                [{"role": found.role, "content": found.content} for found in messages],
-                chat_template=tokenizer.chat_template or _PLAIN_TEMPLATE,
-                add_generation_prompt=True,
-                return_dict=True,
-                # A message that spells a control token must not end its own turn.
-                sanitize_control_tokens=True,
-            )
-        except TemplateError as refused:
-            raise FieldInvalid(
-                f"The model's chat template refuses these turns: {refused}",
-                field="messages",
-            ) from refused
-        if not isinstance(rendered, BatchEncoding):
-            raise TypeError("the tokenizer returned text where ids were asked for")
-        return list(rendered.input_ids)
+        return rendered_prompt(self.tokenizer, messages)
 
-    def generate(self, prompt_ids: Sequence[int], sampling: Sampling) -> Pieces:
+    def generate(
+        self,
+        prompt_ids: Sequence[int],
+        sampling: Sampling,
+        terms: Terms = DEFAULT_TERMS,
+    ) -> Pieces:
         """Stream one answer of the batch; refusals come at the call."""
         check_sampling(sampling)
         check_prompt(
@@ -161,18 +167,19 @@ class TransformersEngine:
             vocabulary_size=vocabulary_size_of(self.model),
         )
         answer = self._answer(sampling.stop)
-        return self._join(partial(PublicJob, tuple(prompt_ids), sampling, answer))
+        make_job = partial(PublicJob, tuple(prompt_ids), sampling, terms.tenant, answer)
+        return self._join(make_job, terms)
 
     def run_stepper(
         self, make: Callable[[], Stepper], *, stop: tuple[str, ...] = ()
     ) -> Pieces:
         """Stream a private job's tokens; `make` runs in the model thread."""
         check_stop(stop)
-        return self._join(partial(PrivateJob, make, self._answer(stop)))
+        return self._join(partial(PrivateJob, make, self._answer(stop)), DEFAULT_TERMS)
 
-    def _join(self, make_job: Callable[[Deliver], EngineJob]) -> Pieces:
+    def _join(self, make_job: Callable[[Deliver], EngineJob], terms: Terms) -> Pieces:
         job, stream = open_stream(make_job, self._cancel)
-        self._admission.join(job)
+        self._admission.join(job, terms)
         return stream
 
     def _cancel(self, job: EngineJob) -> None:
@@ -183,6 +190,12 @@ class TransformersEngine:
         return Answer(self._decode, stop=stop, end_ids=self.end_ids)
 
     def _decode(self, token_ids: Sequence[int]) -> str:
+        # Each token is decoded once alone, as context of the next: mostly known ones.
+        if len(token_ids) == 1:
+            return self._decode_one(token_ids[0])
+        return self._decode_all(token_ids)
+
+    def _decode_all(self, token_ids: Sequence[int]) -> str:
         if self._decoder is None:
             raise Draining("The engine is not started.")
         text = self._decoder.decode(
@@ -216,18 +229,38 @@ class TransformersEngine:
             # Only the thread that calls this is set: OpenMP counts per thread.
             torch.set_num_threads(self._settings.threads)
         loaded = load(self._settings.source)
+        batcher = self._fitting_batcher(loaded.model)
         context_tokens = context_of(loaded.model, self._settings.context_tokens_max)
-        batcher = Batcher(
-            loaded.model,
-            slots=self._settings.limits.slots,
-            context_tokens=context_tokens,
-            prefill_tokens_max=self._settings.prefill_tokens_max,
-        )
         warm_up(loaded.model, batcher, context_tokens=context_tokens)
+        self._batcher = batcher
         self._loaded = loaded
         # A fast tokenizer must not be used by two threads at once: one copy each.
         self._decoder = copy.deepcopy(loaded.tokenizer)
         return batcher
+
+    def _fitting_batcher(self, model: PreTrainedModel) -> Batcher:
+        """Return the slots, once their memory is known to be there.
+
+        Raises:
+            ValueError: it is not, or the model cannot run in slots.
+        """
+        settings = self._settings
+        context_tokens = context_of(model, settings.context_tokens_max)
+        plan = planned_memory(
+            model,
+            slots=settings.limits.slots,
+            context_tokens=context_tokens,
+            prefix_cache_bytes=settings.prefix_cache_bytes,
+        )
+        plan.require(limits=settings.source.memory_max, free_bytes=free_bytes)
+        self._cache_bytes = plan.cache_bytes
+        return Batcher(
+            model,
+            slots=settings.limits.slots,
+            context_tokens=context_tokens,
+            prefill_tokens_max=settings.prefill_tokens_max,
+            prefix_cache_bytes=settings.prefix_cache_bytes,
+        )
 
     def _post(self, outbox: list[tuple[Deliver, Outcome]]) -> None:
         self._on_loop(partial(_deliver_all, outbox))
@@ -236,31 +269,6 @@ class TransformersEngine:
         # A loop that is closed has no readers left.
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(call)
-
-
-def context_of(model: PreTrainedModel, limit: int | None) -> int:
-    """Return the context in tokens, the model's own or a lower limit.
-
-    Raises:
-        ValueError: neither says how long it is.
-    """
-    own = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    known = [found for found in (own, limit) if found is not None]
-    if not known:
-        raise ValueError("the model names no context; set context_tokens_max")
-    return int(min(known))
-
-
-def end_ids_of(loaded: LoadedModel) -> frozenset[int]:
-    """Return every token that ends an answer, as the model's directory says."""
-    found: set[int] = set()
-    for source in (loaded.model.generation_config, loaded.model.config):
-        value = getattr(source, "eos_token_id", None)
-        if value is not None:
-            found |= {value} if isinstance(value, int) else set(value)
-    if loaded.tokenizer.eos_token_id is not None:
-        found.add(loaded.tokenizer.eos_token_id)
-    return frozenset(found)
 
 
 def _settle(ready: "asyncio.Future[None]", failure: Exception | None) -> None:

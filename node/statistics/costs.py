@@ -1,14 +1,19 @@
-"""What one answer of a model costs: money, energy and carbon, as far as it is modelled.
+"""What one request at a model costs: money, energy and carbon.
 
-Decides how configured figures become steps. Energy is modelled, not measured: the watts
-that the operator says one running request draws, times its seconds. Refuses to know how
-figures are summed.
+Decides how configured and measured figures become amounts and steps. Energy that no
+meter gave is modelled: the watts that the operator says one running request draws,
+times its seconds. Refuses to know how figures are summed and meters are read.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from federated_router.federation.records import Success, Units, steps_of
 from federated_router.priors.contents import STANDARD_TIER
+from node.statistics.energy_sources import EnergySource
+
+J_PER_KWH: Final = 3.6e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,26 +21,39 @@ class ModelCosts:
     """What is configured of one model.
 
     `token_price` is in the federation's currency per output token, `power_w` what one
-    running request draws, in watts.
+    running request draws, in watts. `runs_here` says that this machine runs all of it,
+    so that this machine's meters count its energy.
     """
 
     tier: str = STANDARD_TIER
     token_price: float = 0.0
     power_w: float = 0.0
+    runs_here: bool = True
+
+    def energy_j(
+        self, measured: Mapping[EnergySource, float], *, duration_s: float
+    ) -> Mapping[EnergySource, float]:
+        """Return what was measured, the modelled energy where nothing was; joules."""
+        return measured or {EnergySource.MODELLED: self.power_w * duration_s}
 
 
 def success_of(
     *,
     latency_ms_per_token: float,
-    duration_s: float,
     tokens: int,
-    costs: ModelCosts,
+    cost: float,
+    energy_j: float,
     units: Units,
 ) -> Success:
-    """Return an answer of `tokens` output tokens that took `duration_s`, in steps."""
+    """Return a whole answer of `tokens` output tokens, in steps."""
     return Success(
         latency_ms_per_token=latency_ms_per_token,
         tokens=steps_of(tokens, unit=units.token),
-        cost=steps_of(costs.token_price * tokens, unit=units.cost),
-        energy=steps_of(costs.power_w * duration_s, unit=units.energy_j),
+        cost=steps_of(cost, unit=units.cost),
+        energy=steps_of(energy_j, unit=units.energy_j),
     )
+
+
+def co2e_g(energy_j: float, *, carbon_g_per_kwh: float | None) -> float | None:
+    """Return grams of CO2 equivalent; None where the region's intensity is unknown."""
+    return None if carbon_g_per_kwh is None else energy_j / J_PER_KWH * carbon_g_per_kwh

@@ -3,24 +3,26 @@
 Decides which latencies are kept, a uniform sample of bounded size (Vitter 1985,
 algorithm R), and what the dip test (Hartigan and Hartigan 1985) says of them. With two
 modes, say hits and misses of a cache, a median or a mean stands for no request that
-anybody made. Refuses to know rounds: none of this is ever summed or sent.
+anybody made. Each measure of latency is tested for itself: a cache shows in the time to
+the first token, a second kind of hardware in the time of each further one. Refuses to
+know rounds: none of this is ever summed or sent.
 """
 
 import math
 import random
 import threading
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import diptest
 import numpy as np
 
-from federated_router.federation.own_statistics import LatencyShape
+from federated_router.federation.own_statistics import LatencyMeasure, LatencyShape
 from federated_router.priors.contents import Cell
 
 CELLS_MAX: Final = 256
-"""Cells whose latencies are kept; latencies of further ones are not."""
+"""Cells whose latencies are kept, for each measure; those of further ones are not."""
 
 SAMPLES_MIN: Final = 50
 """Latencies below which the test finds too little to be worth showing."""
@@ -29,6 +31,7 @@ SIGNIFICANCE: Final = 0.01
 """Share of cells with one mode that are called multimodal by chance."""
 
 _LEAST_MS: Final = 1e-3
+_Key = tuple[Cell, LatencyMeasure]
 
 
 @dataclass(slots=True)
@@ -40,7 +43,7 @@ class _Reservoir:
 
 
 class LatencyModes:
-    """Keeps latencies per cell and tests them; safe to call from any thread."""
+    """Keeps latencies per cell and measure; safe to call from any thread."""
 
     def __init__(
         self,
@@ -54,17 +57,17 @@ class LatencyModes:
         # A sample, not a secret.
         self._generator = generator or random.Random()  # noqa: S311
         self._lock = threading.Lock()
-        self._reservoirs: dict[Cell, _Reservoir] = {}
+        self._reservoirs: dict[_Key, _Reservoir] = {}
 
-    def add(self, cell: Cell, latency_ms_per_token: float) -> None:
+    def add(self, cell: Cell, measure: LatencyMeasure, latency_ms: float) -> None:
         """Keep a latency, perhaps in the place of another."""
-        value = math.log(max(latency_ms_per_token, _LEAST_MS))
+        value = math.log(max(latency_ms, _LEAST_MS))
         with self._lock:
-            known = self._reservoirs.get(cell)
+            known = self._reservoirs.get((cell, measure))
             if known is None:
-                if len(self._reservoirs) >= self._cells_max:
+                if len(self._reservoirs) >= self._cells_max * len(LatencyMeasure):
                     return
-                known = self._reservoirs[cell] = _Reservoir([])
+                known = self._reservoirs[cell, measure] = _Reservoir([])
             known.seen += 1
             if len(known.logs) < self._samples_max:
                 known.logs.append(value)
@@ -73,23 +76,39 @@ class LatencyModes:
             if place < self._samples_max:
                 known.logs[place] = value
 
-    def shapes(self) -> Mapping[Cell, LatencyShape]:
-        """Return the test of each cell with enough latencies; takes milliseconds."""
+    def shapes(self) -> Sequence[LatencyShape]:
+        """Return the test of every sample that is large enough; takes milliseconds."""
         with self._lock:
             samples = {
-                cell: np.array(kept.logs)
-                for cell, kept in self._reservoirs.items()
+                key: np.array(kept.logs)
+                for key, kept in self._reservoirs.items()
                 if len(kept.logs) >= SAMPLES_MIN
             }
-        return {cell: shape_of(logs) for cell, logs in samples.items()}
+        return [
+            shape_of(logs, cell=cell, measure=measure)
+            for (cell, measure), logs in sorted(samples.items(), key=_key)
+        ]
 
 
-def shape_of(logs: np.ndarray) -> LatencyShape:
-    """Return Hartigan's dip statistic and its p-value under one mode."""
+def shape_of(logs: np.ndarray, *, cell: Cell, measure: LatencyMeasure) -> LatencyShape:
+    """Return a sample's percentiles, and its dip test under one mode.
+
+    `logs` (n,) are natural logarithms of milliseconds.
+    """
     statistic, p_value = diptest.diptest(logs)
+    p50, p95, p99 = np.exp(np.quantile(logs, (0.5, 0.95, 0.99), method="inverted_cdf"))
     return LatencyShape(
+        cell=cell,
+        measure=measure,
         samples=len(logs),
         dip=float(statistic),
         p_value=float(p_value),
         multimodal=bool(p_value < SIGNIFICANCE),
+        p50_ms=float(p50),
+        p95_ms=float(p95),
+        p99_ms=float(p99),
     )
+
+
+def _key(item: tuple[_Key, np.ndarray]) -> _Key:
+    return item[0]

@@ -17,6 +17,7 @@ from federated_router.api.v1 import inference_pb2 as pb
 from federated_router.api.v1 import inference_pb2_grpc, ops_pb2, ops_pb2_grpc
 from federated_router.app import build as build_router
 from federated_router.federation.settings import MembershipSettings
+from federated_router.kit.clock import Clock
 from federated_router.kit.config import OpsSettings, ServerSettings
 from federated_router.kit.grpc_client import Channels
 from federated_router.kit.identity import Role
@@ -29,6 +30,7 @@ from node.config import (
     NodeStatisticsSettings,
     RegistrationSettings,
 )
+from node.engines import served_model
 from node.served_model import ServedModel
 from tests.support.fix_pki import DOMAIN, Pki
 from tests.support.fix_router import POLICY, RouterSetting, router_settings
@@ -96,6 +98,7 @@ def node_settings(
         registration=RegistrationSettings(router_address=setting.address, retry_s=0.05),
         policies=(PolicySettings.model_validate(POLICY),),
         stream_window_s=0.0,
+        grant_wait_s=1.0,
         statistics=statistics or NodeStatisticsSettings(),
     )
 
@@ -108,13 +111,15 @@ async def federation(
     *,
     statistics: NodeStatisticsSettings | None = None,
     membership: MembershipSettings | None = None,
+    instalment: int = 16,
 ) -> AsyncIterator[NodeSetting]:
     """Run a router and a node of it; yield once the node is registered.
 
-    `membership` is the router's.
+    `membership` is the router's, which grants private answers `instalment` tokens at
+    a time.
     """
     policies = tuple(map(PolicySettings.model_validate, (POLICY, UNPROVEN)))
-    settings = router_settings(pki, directory).model_copy(
+    settings = router_settings(pki, directory, instalment=instalment).model_copy(
         update={
             "policies": policies,
             "registry": RegistrySettings(lease_s=1.0),
@@ -128,7 +133,7 @@ async def federation(
         setting = NodeSetting(RouterSetting(pki, router.address, stack), model)
         setting.stack = stack
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(node_app, "_served", _watched(setting.models))
+            patch.setattr(node_app, "served_model", _watched(setting.models))
             node = await node_app.build(
                 node_settings(setting.router, model, statistics)
             )
@@ -138,14 +143,17 @@ async def federation(
             yield setting
 
 
-def _watched(
-    seen: list[ServedModel],
-) -> Callable[[ModelSettings, NodeSettings], ServedModel]:
+def _watched(seen: list[ServedModel]) -> Callable[..., ServedModel]:
     """Return the node's own constructor of models, which lets the test keep them."""
-    make = node_app._served
 
-    def made(model: ModelSettings, settings: NodeSettings) -> ServedModel:
-        seen.append(make(model, settings))
+    def made(
+        model: ModelSettings,
+        settings: NodeSettings,
+        *,
+        channels: Channels,
+        clock: Clock,
+    ) -> ServedModel:
+        seen.append(served_model(model, settings, channels=channels, clock=clock))
         return seen[-1]
 
     return made

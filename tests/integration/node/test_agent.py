@@ -95,7 +95,7 @@ async def agent_of(registry: Registry) -> AsyncIterator[Agent]:
         settings=RegistrationSettings(
             router_address="unused", retry_s=0.01, retry_max_s=0.02
         ),
-        node=pb.Node(name="nodes/n1"),
+        node=pb.Node(name="nodes/n1", models=[pb.ModelOffer(model="models/m")]),
         load=lambda: pb.NodeLoad(requests_running=2),
     )
     running = asyncio.create_task(agent.run())
@@ -128,6 +128,11 @@ async def test_lost_lease_is_registered_again() -> None:
         registry.leases.clear()
         await eventually(lambda: len(registry.named("RegisterNode")) == 2)
         await eventually(lambda: bool(registry.leases))
+
+    asked = [name for name, _ in registry.calls]
+    assert asked.count("RegisterNode") == 2
+    assert "RenewLease" in asked[: asked.index("RegisterNode", 1)]
+    assert registry.leases == {f"lease-{asked.index('RegisterNode', 1) + 1}"}
 
 
 @pytest.mark.parametrize("failures", [1, 5])

@@ -1,6 +1,7 @@
 """Private requests end to end: what is sampled is what is charged, or it is refused."""
 
 import asyncio
+from dataclasses import replace
 
 import grpc
 import pytest
@@ -11,8 +12,8 @@ from federated_router.kit.grpc_client import translated_errors
 from federated_router.privacy.charge import token_charge_units
 from federated_router.privacy.policy import PrivatePolicy
 from federated_router.privacy.settings import PolicySettings
-from federated_router.proxy.private_proxy import parameters_message
-from tests.integration.node.conftest import UNPROVEN, NodeSetting
+from federated_router.proxy.private_grant import parameters_message
+from tests.integration.node.conftest import CONTEXT_TOKENS, UNPROVEN, NodeSetting
 from tests.support.fix_router import POLICY, TOKEN_UNITS, TOKENS_MAX, private
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -29,6 +30,7 @@ def granted(
     grant.reservation = "reservations/alice.p-1"
     grant.token_charge_units = token_charge_units(policy) if units is None else units
     grant.parameters.CopyFrom(parameters_message(policy))
+    grant.tokens_granted = policy.tokens_max
     return message
 
 
@@ -165,6 +167,27 @@ async def test_forged_charge_is_refused(served: NodeSetting, units: int) -> None
     assert await refusal(served, granted(units=units)) == "CHARGE_MISMATCH"
 
 
+async def test_multiplier_that_does_not_fit_the_selection_is_refused(
+    served: NodeSetting,
+) -> None:
+    """Records retrieved by content cost four times, whatever a router says."""
+    cheap = granted()
+    cheap.private_context.selection = pb.SELECTION_RETRIEVED
+    dear = granted(replace(PROVEN, multiplier=4))
+
+    assert await refusal(served, cheap) == "CHARGE_MISMATCH"
+    assert await refusal(served, dear) == "CHARGE_MISMATCH"
+
+
+async def test_answer_beyond_the_models_context_is_refused(
+    served: NodeSetting,
+) -> None:
+    """Before anything is sampled, from public figures alone."""
+    long = replace(PROVEN, tokens_max=CONTEXT_TOKENS)
+
+    assert await refusal(served, granted(long)) == "PRIVATE_NOT_OFFERED"
+
+
 async def test_terms_of_another_shape_are_refused(served: NodeSetting) -> None:
     """A right charge for terms that this machine has not proved is no reason to run."""
     unproven = PolicySettings.model_validate(UNPROVEN).policy()
@@ -258,8 +281,8 @@ async def test_unknown_speaker_is_refused_before_anything_is_reserved(
     assert await spent_and_held(served) == before
 
 
-async def test_caller_that_leaves_pays_in_full(served: NodeSetting) -> None:
-    """Nobody can prove what was sampled before the hang-up."""
+async def test_caller_that_leaves_pays_what_was_granted(served: NodeSetting) -> None:
+    """All eight tokens: nobody can prove what was sampled before the hang-up."""
     await served.router.open_dataset(40.0)
     before, _ = await spent_and_held(served)
     stub = await served.router.inference()

@@ -60,7 +60,7 @@ async def busy(served: NodeSetting) -> AsyncIterator[None]:
         for _ in range(2)
     ]
     readers = [asyncio.ensure_future(one.read()) for one in calls]
-    engine = served.models[0].engine
+    engine = served.models[0].chat
     await eventually(lambda: (engine.load().running, engine.load().waiting) == (1, 1))
     try:
         yield
@@ -148,7 +148,7 @@ async def test_cancelled_request_stops_the_model_and_counts_for_nothing(
 ) -> None:
     """A client that left says nothing about the node, and frees its slot."""
     before = await served.counted()
-    engine = served.models[0].engine
+    engine = served.models[0].chat
     stub = await served.router.inference()
     stream = stub.Generate(pb.GenerateRequest(generation=asking(LONG)), timeout=60)
     events = aiter(stream)
@@ -217,7 +217,7 @@ async def test_missed_deadline_counts_as_a_failure(served: NodeSetting) -> None:
                     pb.CompleteRequest(generation=asking(LONG)), timeout=0.3
                 )
 
-    engine = served.models[0].engine
+    engine = served.models[0].chat
     await eventually(lambda: engine.load().running == 0, within_s=3)
     assert await served.counted() == (before[0], before[1] + 3)
 
@@ -258,6 +258,8 @@ async def test_node_is_for_routers_and_its_operator(
     refused = Answer(grpc.StatusCode.PERMISSION_DENIED, "ROLE_NOT_ALLOWED")
     allowed = {
         "InferenceService": role is Role.ROUTER,
+        "EngineService": role is Role.OPERATOR,
+        "PrivateDecodingService": role is Role.ROUTER,
         "OpsService": role is Role.OPERATOR,
     }
 

@@ -128,7 +128,7 @@ async def test_cancelled_request_is_counted_by_nobody(limited: NodeSetting) -> N
     await call.read()
     await call.read()
     call.cancel()
-    engine = limited.models[0].engine
+    engine = limited.models[0].chat
     await eventually(lambda: engine.load().running == 0)
 
     router, node = await stats(limited)

@@ -10,7 +10,7 @@ import torch
 
 from federated_router.kit.errors import Draining, Internal
 from node.engine.batcher import Batcher
-from node.engine.decoding import TokenDraw
+from node.engine.decoding import Choice, TokenDraw
 from node.engine.device_map import ModelSource
 from node.engine.engine import ChatMessage, FinishReason, Sampling
 from node.engine.limits import EngineLimits
@@ -150,7 +150,7 @@ async def test_failing_draw_ends_that_request_alone(
     """One request's defect must not take the thread or its neighbours with it."""
     choose = TokenDraw.choose
 
-    def breaks_when_hot(draw: TokenDraw, logits: torch.Tensor) -> int:
+    def breaks_when_hot(draw: TokenDraw, logits: torch.Tensor) -> Choice:
         if draw._sampling.temperature > 1:
             raise RuntimeError("a secret of the request")
         return choose(draw, logits)

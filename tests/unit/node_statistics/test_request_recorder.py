@@ -6,13 +6,22 @@ from federated_router.federation.statistics import FailureCause, Statistics
 from federated_router.kit.clock import ManualClock
 from federated_router.priors.buckets import bucket_index
 from federated_router.priors.contents import CarbonSums, Cell
+from node.engine.engine import FinishReason
 from node.statistics.costs import ModelCosts
+from node.statistics.endings import Ending, TokenCounts
 from node.statistics.latency import latency_ms_per_token
 from node.statistics.modes import LatencyModes
-from node.statistics.recorder import RequestRecorder, RequestState
+from node.statistics.recorder import RequestRecorder
+from node.statistics.timing import RequestTiming
 from tests.support.some_users import limited, user
 
 CELL = Cell("models/a", "eu")
+
+
+def answer(timing: RequestTiming, *, tokens: int) -> None:
+    """End a request with its only piece."""
+    timing.progress(TokenCounts(output=tokens), finish=FinishReason.LENGTH)
+    timing.answer()
 
 
 @pytest.fixture
@@ -40,7 +49,7 @@ async def test_answer_counts_in_the_bucket_of_its_time_per_token(
     timing = recorder.begin("models/a")
     await clock.advance(2.0)
 
-    timing.answer(tokens=100)
+    answer(timing, tokens=100)
 
     bucket = bucket_index(statistics.latency_bounds_ms, 20.0)
     assert statistics.pending().cells[CELL].latency_counts[bucket] == 1
@@ -53,13 +62,13 @@ async def test_request_counts_once_however_often_it_ends(
     timing = recorder.begin("models/a")
     await clock.advance(1.0)
 
-    timing.answer(tokens=10)
+    answer(timing, tokens=10)
     timing.fail(FailureCause.ENGINE)
     timing.cancel()
-    timing.answer(tokens=10)
+    answer(timing, tokens=10)
 
     assert statistics.pending().requests == 1
-    assert timing.state is RequestState.ANSWERED
+    assert timing.ending is Ending.LENGTH
 
 
 def test_cancelled_request_does_not_count(
@@ -112,7 +121,7 @@ async def test_answer_counts_tokens_cost_energy_and_carbon_in_steps(
     timing = costly(statistics, clock).begin("models/a")
     await clock.advance(2.0)
 
-    timing.answer(tokens=48)
+    answer(timing, tokens=48)
 
     contents = statistics.pending().over(statistics.latency_bounds_ms)
     counts = contents.performance[Cell("models/a", "eu", "premium")]
@@ -126,7 +135,7 @@ async def test_private_answers_are_counted_in_a_tier_of_their_own(
     """They take many times as long; mixed in, they would spoil both figures."""
     recorder = costly(statistics, clock)
 
-    recorder.begin("models/a", private=True).answer(tokens=1)
+    answer(recorder.begin("models/a", private=True), tokens=1)
 
     assert set(statistics.pending().cells) == {Cell("models/a", "eu", "private")}
 
@@ -136,7 +145,7 @@ async def test_node_fills_no_block_that_routers_fill(
 ) -> None:
     """One request enters each block at one member only."""
     recorder = costly(statistics, clock)
-    recorder.begin("models/a").answer(tokens=1)
+    answer(recorder.begin("models/a"), tokens=1)
     recorder.begin("models/a").fail(FailureCause.ENGINE)
 
     contents = statistics.pending().over(statistics.latency_bounds_ms)
@@ -152,9 +161,9 @@ async def test_requests_of_one_user_are_clipped_however_they_end(
     statistics = limited(2)
     recorder = RequestRecorder(region="eu", statistics=statistics, clock=clock)
 
-    recorder.begin("models/a", user=user(1)).answer(tokens=1)
+    answer(recorder.begin("models/a", user=user(1)), tokens=1)
     recorder.begin("models/a", user=user(1), private=True).fail(FailureCause.ENGINE)
-    recorder.begin("models/a", user=user(1)).answer(tokens=1)
+    answer(recorder.begin("models/a", user=user(1)), tokens=1)
 
     assert statistics.pending().requests == 2
     assert statistics.balance().clipped == 1
@@ -167,7 +176,7 @@ async def test_latencies_of_answers_are_sampled_for_the_operator(
     modes = LatencyModes(samples_max=100)
     recorder = costly(statistics, clock, modes)
     for _ in range(50):
-        recorder.begin("models/a").answer(tokens=1)
+        answer(recorder.begin("models/a"), tokens=1)
     recorder.begin("models/a").fail(FailureCause.ENGINE)
 
-    assert [shape.samples for shape in modes.shapes().values()] == [50]
+    assert [shape.samples for shape in modes.shapes()] == [50, 50]

@@ -1,0 +1,1 @@
+"""Models that another server runs, behind the OpenAI API."""

@@ -1,0 +1,1 @@
+"""A model split by layers over several nodes: shards, and the engine that leads."""
