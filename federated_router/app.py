@@ -1,11 +1,9 @@
 """Constructs a router from its configuration, and starts nothing."""
 
 import secrets
-from contextlib import AbstractAsyncContextManager
 
 from federated_router.api.v1 import (
     inference_pb2,
-    ops_pb2,
     registry_pb2,
     release_pb2,
     routing_pb2,
@@ -14,22 +12,17 @@ from federated_router.budget.reservation import Owner
 from federated_router.budget.wiring import BudgetLimb, budget_limb
 from federated_router.config import RouterSettings
 from federated_router.federation.own_statistics import own_statistics
-from federated_router.federation.statistics import Statistics
 from federated_router.federation.wiring import membership_limb
 from federated_router.kit.clock import Clock, SystemClock
-from federated_router.kit.daemon import Background, Daemon, own_identity
+from federated_router.kit.daemon import Daemon, own_identity
 from federated_router.kit.grpc_client import Channels
-from federated_router.kit.grpc_server import (
-    Health,
-    ServiceBinding,
-    build_server,
-)
+from federated_router.kit.grpc_server import ServiceBinding
 from federated_router.kit.identity import Identity, Role
-from federated_router.kit.ops import OpsServicer
-from federated_router.kit.revocation import Revocations
+from federated_router.kit.ops import build_operated_server
 from federated_router.proxy.connections import NodeConnections
 from federated_router.proxy.private_answers import PrivateAnswers
-from federated_router.proxy.private_proxy import PrivateProxy, parameters_message
+from federated_router.proxy.private_grant import parameters_message
+from federated_router.proxy.private_proxy import PrivateProxy
 from federated_router.proxy.pseudonyms import Pseudonyms
 from federated_router.proxy.public_proxy import PublicProxy
 from federated_router.proxy.recording import Recording
@@ -40,8 +33,7 @@ from federated_router.releases.service import ReleaseServicer
 from federated_router.routing.applied_priors import AppliedPriors
 from federated_router.routing.router import Router
 from federated_router.routing.service import RoutingServicer
-
-Resource = AbstractAsyncContextManager[object]
+from federated_router.synthesis.wiring import synthesis_limb
 
 
 async def build(settings: RouterSettings, clock: Clock | None = None) -> Daemon:
@@ -60,33 +52,19 @@ async def build(settings: RouterSettings, clock: Clock | None = None) -> Daemon:
     )
     pseudonyms = Pseudonyms()
     statistics.announce_users(pseudonyms.epoch)
+    owner = Owner(instance=identity.id, boot=secrets.token_hex(8))
+    budget = await budget_limb(settings.budget, owner=owner, clock=clock)
+    connections = _connections(settings, identity, registry)
     recording = Recording(
         statistics, pseudonyms=pseudonyms, learns=settings.federation is not None
     )
-    owner = Owner(instance=identity.id, boot=secrets.token_hex(8))
-    budget = await budget_limb(settings.budget, owner=owner, clock=clock)
-    connections = NodeConnections(
-        Channels(settings.tls, trust_domain=identity.trust_domain),
-        connect_timeout_s=settings.proxy.connect_timeout_s,
-        finish_timeout_s=settings.proxy.request_timeout_max_s,
-    )
-    registry.on_left(connections.let_finish)
-    registry.on_gone(connections.drop)
-    private = PrivateProxy(
-        router=router,
+    public, private = _proxies(
+        settings,
+        clock,
+        router,
         connections=connections,
-        pricer=budget.pricer,
-        cashier=budget.cashier,
-        answers=PrivateAnswers(budget.ledger, settings.budget.answers, clock),
-        policies={f"policies/{one.name}": one.policy() for one in settings.policies},
+        budget=budget,
         recording=recording,
-        settings=settings.proxy,
-    )
-    public = PublicProxy(
-        router=router,
-        connections=connections,
-        recording=recording,
-        settings=settings.proxy,
     )
     bindings = _bindings(
         settings,
@@ -99,9 +77,17 @@ async def build(settings: RouterSettings, clock: Clock | None = None) -> Daemon:
         private=private,
         user_epoch=pseudonyms.epoch,
     )
-    background: dict[str, Background] = {"leases": registry.sweep, **budget.background}
-    resources: list[Resource] = [budget.opened(), connections]
-    revocations = Revocations(authorities_pem=settings.tls.authority.read_bytes())
+    syntheses = await synthesis_limb(
+        settings.synthesis,
+        budget=budget,
+        private=private,
+        proxy=settings.proxy,
+        page_bytes_max=settings.server.message_bytes_max // 2,
+    )
+    bindings.append(syntheses.binding)
+    bound = build_operated_server(
+        settings, identity, bindings, statistics=own_statistics(statistics)
+    )
     limb = await membership_limb(
         settings.federation,
         identity=identity,
@@ -110,20 +96,68 @@ async def build(settings: RouterSettings, clock: Clock | None = None) -> Daemon:
         clock=clock,
         receive=priors.receive,
         earlier_priors=settings.routing.priors_kept_max - 1,
-        revocations=revocations,
+        revocations=bound.revocations,
     )
-    background |= limb.background
-    resources += limb.resources
-    return _daemon(
-        settings,
-        identity,
-        bindings=bindings,
-        statistics=statistics,
-        background=background,
-        resources=resources,
+    return Daemon(
+        identity=identity,
+        settings=settings,
+        bound=bound,
+        resources=[
+            budget.opened(),
+            syntheses.opened(),
+            connections,
+            *limb.resources,
+        ],
+        background={
+            "leases": registry.sweep,
+            **budget.background,
+            **syntheses.background,
+            **limb.background,
+        },
         leave=registry.rest,
-        revocations=revocations,
     )
+
+
+def _connections(
+    settings: RouterSettings, identity: Identity, registry: Registry
+) -> NodeConnections:
+    """Return the connections to nodes, which end as the registry says that they do."""
+    connections = NodeConnections(
+        Channels(settings.tls, trust_domain=identity.trust_domain),
+        connect_timeout_s=settings.proxy.connect_timeout_s,
+        finish_timeout_s=settings.proxy.request_timeout_max_s,
+    )
+    registry.on_left(connections.let_finish)
+    registry.on_gone(connections.drop)
+    return connections
+
+
+def _proxies(
+    settings: RouterSettings,
+    clock: Clock,
+    router: Router,
+    *,
+    connections: NodeConnections,
+    budget: BudgetLimb,
+    recording: Recording,
+) -> tuple[PublicProxy, PrivateProxy]:
+    public = PublicProxy(
+        router=router,
+        connections=connections,
+        recording=recording,
+        settings=settings.proxy,
+    )
+    private = PrivateProxy(
+        router=router,
+        connections=connections,
+        pricer=budget.pricer,
+        cashier=budget.cashier,
+        answers=PrivateAnswers(budget.ledger, settings.budget.answers, clock),
+        policies={f"policies/{one.name}": one.policy() for one in settings.policies},
+        recording=recording,
+        settings=settings.proxy,
+    )
+    return public, private
 
 
 def _bindings(
@@ -173,41 +207,3 @@ def _bindings(
             ),
         ),
     ]
-
-
-def _daemon(
-    settings: RouterSettings,
-    identity: Identity,
-    *,
-    bindings: list[ServiceBinding],
-    statistics: Statistics,
-    background: dict[str, Background],
-    resources: list[Resource],
-    leave: Background,
-    revocations: Revocations,
-) -> Daemon:
-    service = ops_pb2.DESCRIPTOR.services_by_name["OpsService"]
-    names = [binding.descriptor.full_name for binding in bindings]
-    health = Health([*names, service.full_name])
-    ops = OpsServicer(
-        identity=identity,
-        settings=settings,
-        health=health,
-        statistics=own_statistics(statistics),
-    )
-    bound = build_server(
-        settings=settings.server,
-        tls=settings.tls,
-        trust_domain=identity.trust_domain,
-        bindings=[*bindings, ServiceBinding(service, ops)],
-        health_state=health,
-        revocations=revocations,
-    )
-    return Daemon(
-        identity=identity,
-        settings=settings,
-        bound=bound,
-        resources=resources,
-        background=background,
-        leave=leave,
-    )

@@ -8,6 +8,7 @@ from federated_router.privacy.settings import PolicySettings
 from federated_router.proxy.settings import ProxySettings
 from federated_router.registry.registry import RegistrySettings
 from federated_router.routing.router import RoutingSettings
+from federated_router.synthesis.settings import SynthesisSettings
 
 
 class RouterSettings(DaemonSettings):
@@ -17,6 +18,7 @@ class RouterSettings(DaemonSettings):
     routing: RoutingSettings = RoutingSettings()
     proxy: ProxySettings = ProxySettings()
     budget: BudgetSettings = BudgetSettings()
+    synthesis: SynthesisSettings = SynthesisSettings()
     policies: tuple[PolicySettings, ...] = ()
     statistics: StatisticsSettings = StatisticsSettings()
     federation: MembershipSettings | None = None

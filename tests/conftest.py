@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, settings
 pytest_plugins = (
     "tests.support.fix_pki",
     "tests.support.fix_processes",
+    "tests.support.fix_rounds",
     "tests.support.fix_router",
 )
 

@@ -174,6 +174,10 @@ waiting_max = 256
         + f"""
 [registration]
 router_address = "{router}"
+
+# Meters count the machine, which several nodes share here.
+[statistics.energy]
+meters = []
 """
         + models
         + POLICIES

@@ -40,11 +40,23 @@ BENCHMARKS = {
         ),
         Benchmark(
             "growth",
-            "Encrypted rounds of 316 and 1,000 members, and a plot.",
+            "First encrypted rounds of 10 to 1,000 members, and a plot.",
             "tests.bench.round_growth",
         ),
         Benchmark(
-            "node", "Tokens per second beside generate().", "tests.bench.node_tokens"
+            "engine",
+            "Tokens per second of a node's engine, beside transformers.",
+            "tests.bench.engine_tokens",
+        ),
+        Benchmark(
+            "private",
+            "Private decoding beside public, by number of slots.",
+            "tests.bench.private_tokens",
+        ),
+        Benchmark(
+            "pipeline",
+            "A model split over nodes, near and far.",
+            "tests.bench.pipeline",
         ),
         Benchmark(
             "memory", "Resident memory of each daemon.", "tests.bench.daemon_memory"

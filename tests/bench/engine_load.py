@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from federated_router.privacy.policy import PrivatePolicy
@@ -14,9 +14,10 @@ from node.engine.device_map import ModelSource
 from node.engine.engine import ChatMessage, Pieces, Sampling
 from node.engine.limits import EngineLimits
 from node.engine.transformers_engine import TransformersEngine, TransformersSettings
+from node.private.credit import Credit
 from node.private_answer import begin_private_answer
-from node.served_model import ServedModel
-from tests.bench.generate_peer import Ids
+from node.private_model import PrivateModel
+from tests.bench.generate_peer import Answered, Ids
 
 SLOTS = 32
 WAITING_MAX = 256
@@ -34,24 +35,10 @@ POLICY = PolicySettings.model_validate(
 ).policy()
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """What a run gave: every answer's tokens, in the order of the prompts."""
-
-    answers: tuple[Ids, ...]
-    seconds: float
-    first_token_ms: tuple[float, ...]
-
-    @property
-    def tokens_per_s(self) -> float:
-        """Return generated tokens per second over the whole run."""
-        return sum(map(len, self.answers)) / self.seconds
-
-
 @asynccontextmanager
 async def served_model(
     directory: Path, *, policies: Sequence[PrivatePolicy] = ()
-) -> AsyncIterator[ServedModel]:
+) -> AsyncIterator[PrivateModel]:
     """Run a model as a node runs it, on one thread."""
     settings = ModelSettings(name="bench", path=directory)
     limits = EngineLimits(
@@ -62,18 +49,48 @@ async def served_model(
             source=ModelSource(directory), limits=limits, threads=settings.threads
         )
     )
-    served = ServedModel(
+    served = PrivateModel(
         name="models/bench",
         engine=engine,
-        slots=SLOTS,
         record_template=settings.record_template,
         policies=policies,
+        tokenising=asyncio.Lock(),
     )
-    await served.start()
+    await engine.start()
+    await served.prove()
     try:
         yield served
     finally:
         await engine.stop()
+
+
+class Callers:
+    """Callers that ask one question after another, until all prompts are answered."""
+
+    def __init__(
+        self, engine: TransformersEngine, prompts: Sequence[Ids], tokens_max: int
+    ) -> None:
+        self._engine = engine
+        self._sampling = Sampling(tokens_max=tokens_max)
+        self._waiting = iter(enumerate(prompts))
+        self._answers: dict[int, Ids] = {}
+        self._first_ms: dict[int, float] = {}
+        self._begin_s = time.perf_counter()
+
+    async def ask(self, begin: asyncio.Event, first_token: asyncio.Event) -> None:
+        """Ask from `begin` on; set `first_token` once the first one is there."""
+        await begin.wait()
+        for number, prompt in self._waiting:
+            asked_s = time.perf_counter()
+            pieces = self._engine.generate(prompt, self._sampling)
+            self._answers[number], first_s = await _read(pieces, first_token)
+            self._first_ms[number] = (first_s - asked_s) * 1000
+
+    def answered(self) -> Answered:
+        """Return what all of them were told, once they are done."""
+        ordered = tuple(self._answers[at] for at in range(len(self._answers)))
+        seconds = time.perf_counter() - self._begin_s
+        return Answered(ordered, seconds, tuple(self._first_ms.values()))
 
 
 async def answer_all(
@@ -83,29 +100,38 @@ async def answer_all(
     callers: int,
     tokens_max: int,
 ) -> Answered:
-    """Answer every prompt, `callers` at a time."""
-    answers: dict[int, Ids] = {}
-    first_ms: dict[int, float] = {}
-    waiting: Iterator[tuple[int, Ids]] = iter(enumerate(prompts))
-
-    async def caller() -> None:
-        for number, prompt in waiting:
-            begin_s = time.perf_counter()
-            pieces = engine.generate(prompt, Sampling(tokens_max=tokens_max))
-            answers[number], first_s = await _read(pieces)
-            first_ms[number] = (first_s - begin_s) * 1000
-
-    begin_s = time.perf_counter()
+    """Answer every prompt for so many callers who begin together."""
+    asking, now = Callers(engine, prompts, tokens_max), asyncio.Event()
+    now.set()
     async with asyncio.TaskGroup() as group:
         for _ in range(callers):
-            group.create_task(caller())
-    seconds = time.perf_counter() - begin_s
-    ordered = tuple(answers[number] for number in range(len(prompts)))
-    return Answered(ordered, seconds, tuple(first_ms.values()))
+            group.create_task(asking.ask(now, asyncio.Event()))
+    return asking.answered()
+
+
+async def answer_late(
+    engine: TransformersEngine,
+    prompts: Sequence[Ids],
+    *,
+    callers: int,
+    tokens_max: int,
+) -> Answered:
+    """Answer every prompt; a caller comes when the one before has its first token."""
+    asking = Callers(engine, prompts, tokens_max)
+    begins = [asyncio.Event() for _ in range(callers + 1)]
+    begins[0].set()
+    async with asyncio.TaskGroup() as group:
+        for begin, after in pairwise(begins):
+            group.create_task(asking.ask(begin, after))
+    return asking.answered()
 
 
 async def answer_privately(
-    served: ServedModel, questions: Sequence[str], records: Sequence[str]
+    served: PrivateModel,
+    questions: Sequence[str],
+    records: Sequence[str],
+    *,
+    policy: PrivatePolicy = POLICY,
 ) -> Answered:
     """Answer questions from private records, one after the other."""
     answers: list[Ids] = []
@@ -115,9 +141,10 @@ async def answer_privately(
         asked_s = time.perf_counter()
         answer = await begin_private_answer(
             served,
-            POLICY,
+            policy,
+            credit=_whole(policy),
             messages=[ChatMessage("user", question)],
-            records=records[:RECORDS],
+            records=records[: min(RECORDS, policy.slots)],
             stop=(),
         )
         tokens, first_s = await _read(answer.pieces)
@@ -126,12 +153,22 @@ async def answer_privately(
     return Answered(tuple(answers), time.perf_counter() - begin_s, tuple(first_ms))
 
 
-async def _read(pieces: Pieces) -> tuple[Ids, float]:
-    """Return all tokens, and when the first of them came."""
+def _whole(policy: PrivatePolicy) -> Credit:
+    """Return a grant of all tokens at once: what instalments cost is the router's."""
+    tokens = policy.tokens_max
+    return Credit(tokens_granted=tokens, tokens_max=tokens, wait_s=1.0)
+
+
+async def _read(
+    pieces: Pieces, first_token: asyncio.Event | None = None
+) -> tuple[Ids, float]:
+    """Return all tokens, and when the first of them came; set the event then."""
     tokens: list[int] = []
     first_s = 0.0
     async for piece in pieces:
         if not tokens:
             first_s = time.perf_counter()
+            if first_token is not None:
+                first_token.set()
         tokens += piece.token_ids
     return tuple(tokens), first_s

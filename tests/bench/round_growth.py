@@ -1,12 +1,13 @@
-"""How a round's cost grows: 316 and 1,000 members, and a plot from ten to a thousand.
+"""How a round's cost grows from ten members to a thousand, and a plot of it.
 
 The coordinator is the product's, in its own process, and receives every message that it
-would receive in a federation. Its members share two processes of one machine; those of
-1,000 leave out what `round_simulated` says. Smaller sizes are read from the file of
-figures, where `round` has left them.
+would receive in a federation. Its members share a few processes of one machine; a
+thousand leave out what `round_simulated` says. First rounds are drawn beside first
+rounds, all from one run; later ones of up to 100 members are measured by `round`.
 """
 
-import json
+import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import uvloop
@@ -17,17 +18,33 @@ from federated_router.kit import log
 from tests.bench.figures import Sheet
 from tests.bench.round_measured import measured
 from tests.bench.round_plan import Plan
-from tests.bench.rounds import WORKERS, record
+from tests.bench.rounds import SIZES, WORKERS, record, record_first
 
-SIZES = ((316, False), (1_000, True))
-"""How many members, and whether they are simulated."""
 
-FIGURES = Path("build/bench.json")
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many members, in how many processes, and whether they are simulated."""
+
+    members: int
+    workers: int
+    simulated: bool = False
+
+    def plan(self, folder: Path) -> Plan:
+        """Return the plan of a federation in a folder of its own."""
+        home = folder / f"growth-n{self.members}"
+        return Plan(home, self.members, self.workers, self.simulated)
+
+
+LARGE = (
+    Size(316, workers=WORKERS),
+    # Simulated members believe what others of their process computed: few do less.
+    Size(1_000, workers=2, simulated=True),
+)
 PLOT = Path("build/round_growth.png")
 _PANELS = (
-    ("seconds", "a round [s]"),
-    ("bytes_per_member", "bytes per member"),
-    ("coordinator_rss_mb", "coordinator above idle [MB]"),
+    ("seconds_first", "a first round [s]"),
+    ("bytes_per_member_first", "bytes per member"),
+    ("coordinator_rss_first_mb", "coordinator above idle [MB]"),
 )
 _SIZE_INCHES = (12.0, 4.0)
 
@@ -35,11 +52,15 @@ _SIZE_INCHES = (12.0, 4.0)
 def measure(sheet: Sheet, folder: Path) -> None:
     """Measure into `sheet`."""
     log.configure(level="warning", form="text", daemon="bench")
-    for size, simulated in SIZES:
-        plan = Plan(folder / f"n{size}", size, WORKERS, simulated)
+    for members in SIZES:
+        plan = Size(members, workers=WORKERS).plan(folder)
+        record_first(sheet, uvloop.run(measured(plan, rounds=0)))
+        shutil.rmtree(plan.folder)
+    for size in LARGE:
+        plan = size.plan(folder)
         record(sheet, uvloop.run(measured(plan, rounds=1)))
-    known = _known(FIGURES) | {name: figure.value for name, figure in sheet}
-    plot(known, PLOT)
+        shutil.rmtree(plan.folder)
+    plot({name: figure.value for name, figure in sheet}, PLOT)
 
 
 def plot(figures: dict[str, float], path: Path) -> None:
@@ -64,10 +85,3 @@ def growth(figures: dict[str, float], name: str) -> list[tuple[int, float]]:
         for known, value in figures.items()
         if known.startswith(prefix) and (size := known.removeprefix(prefix)).isdigit()
     )
-
-
-def _known(path: Path) -> dict[str, float]:
-    if not path.exists():
-        return {}
-    content = json.loads(path.read_text("utf-8"))["figures"]
-    return {name: float(figure["value"]) for name, figure in content.items()}

@@ -5,7 +5,7 @@ meets every member for the first time; of the others the median counts. Refuses 
 their names (`rounds`, `round_growth`).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 
 from federated_router.api.v1 import aggregation_pb2 as pb
@@ -17,13 +17,17 @@ MEGABYTE = 1e6
 
 @dataclass(frozen=True, slots=True)
 class RoundCost:
-    """One round. Processor seconds are of all processes of a side."""
+    """One round. Processor seconds are of all processes of a side.
+
+    `coordinator_peak_bytes` is the largest resident set until its end.
+    """
 
     seconds: float
     coordinator_cpu_s: float
     members_cpu_s: float
     sent_bytes: int
     received_bytes: int
+    coordinator_peak_bytes: int
     states_s: dict[str, float] = field(repr=False)
 
 
@@ -34,14 +38,13 @@ class Cost:
     plan: Plan
     rounds: tuple[RoundCost, ...]
     coordinator_idle_bytes: int
-    coordinator_peak_bytes: int
     member_vault_bytes: int
     member_rss_bytes: float
 
     @property
-    def first_s(self) -> float:
-        """Return the seconds of the first round."""
-        return self.rounds[0].seconds
+    def first(self) -> "Cost":
+        """Return the first round alone."""
+        return replace(self, rounds=self.rounds[:1])
 
     @property
     def later(self) -> tuple[RoundCost, ...]:
@@ -66,7 +69,8 @@ class Cost:
     @property
     def coordinator_rss_bytes(self) -> int:
         """Return the largest resident set of the coordinator above its idle one."""
-        return max(0, self.coordinator_peak_bytes - self.coordinator_idle_bytes)
+        peak_bytes = self.rounds[-1].coordinator_peak_bytes
+        return max(0, peak_bytes - self.coordinator_idle_bytes)
 
     def states_s(self) -> dict[str, float]:
         """Return the median stay in each state."""
@@ -78,7 +82,7 @@ class Cost:
 
 
 async def measured(plan: Plan, *, rounds: int) -> Cost:
-    """Run a federation for so many rounds, and the first one before them."""
+    """Run a federation for its first round and so many later ones."""
     async with measured_world(plan) as world:
         idle_bytes = world.coordinator_rss_bytes()
         start = before = await world.member_figures()
@@ -91,7 +95,6 @@ async def measured(plan: Plan, *, rounds: int) -> Cost:
             plan=plan,
             rounds=tuple(found),
             coordinator_idle_bytes=idle_bytes,
-            coordinator_peak_bytes=world.coordinator_rss_peak_bytes(),
             member_vault_bytes=before.vault_bytes_max,
             member_rss_bytes=grown / plan.size,
         )
@@ -110,6 +113,7 @@ async def _one_round(
         members_cpu_s=after.cpu_s - before.cpu_s,
         sent_bytes=after.sent - before.sent,
         received_bytes=after.received - before.received,
+        coordinator_peak_bytes=world.coordinator_rss_peak_bytes(),
         states_s=_states_s(ended),
     )
     return cost, after

@@ -17,7 +17,7 @@ VALUES_MAX = 2_048
 
 REGIONS = tuple(f"region-{number}" for number in range(1, 6))
 NOISE_SCALE = 40.0
-STATE_S = 900.0
+STATE_S = 1_800.0
 """The longest stay in a state: far more than any takes, so that no deadline is met."""
 
 

@@ -8,12 +8,18 @@ the others of the process believe. The coordinator is the product, unchanged, an
 tell: messages have their true number, size and signatures.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from federated_router.crypto import beacon, dealing_check, sealing, signing
 from federated_router.crypto.binding import KeyBinding, verify_binding
-from federated_router.crypto.sealing import OVERHEAD_BYTES, Envelope, KeptExchanges
-from federated_router.crypto.signing import MemberKeys, PublicKeys
+from federated_router.crypto.sealing import (
+    TAG_BYTES,
+    Envelope,
+    KeptExchanges,
+    Letter,
+)
+from federated_router.crypto.signing import KEY_BYTES, MemberKeys, PublicKeys
 from federated_router.federation import roster_cache
 
 _BELIEVED_MAX = 1 << 15
@@ -64,15 +70,15 @@ def _verified_once(
 
 
 def _boxed(
-    content: bytes,
+    letters: Sequence[Letter],
     *,
     sender: MemberKeys,
-    receiver: PublicKeys,
-    envelope: Envelope,
     exchanges: KeptExchanges | None = None,
 ) -> bytes:
-    del sender, receiver, envelope, exchanges
-    return bytes(OVERHEAD_BYTES) + content
+    del sender, exchanges
+    return bytes(KEY_BYTES) + b"".join(
+        bytes(TAG_BYTES) + one.content for one in letters
+    )
 
 
 def _unboxed(
@@ -84,4 +90,4 @@ def _unboxed(
     exchanges: KeptExchanges | None = None,
 ) -> bytes:
     del keys, sender, envelope, exchanges
-    return sealed[OVERHEAD_BYTES:]
+    return sealed[KEY_BYTES + TAG_BYTES :]

@@ -25,8 +25,8 @@ from tests.bench.bench_identities import DOMAIN
 from tests.bench.pinning import process, stop
 from tests.bench.round_plan import Plan, coordinator_toml
 
-ROUND_TIMEOUT_S = 900.0
-START_TIMEOUT_S = 300.0
+ROUND_TIMEOUT_S = 3_600.0
+START_TIMEOUT_S = 600.0
 POLL_S = 0.5
 ENDED = (pb.Round.STATE_PUBLISHED, pb.Round.STATE_REJECTED, pb.Round.STATE_ABORTED)
 

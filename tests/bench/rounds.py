@@ -48,13 +48,13 @@ def measure(sheet: Sheet, folder: Path) -> None:
 
 def record(sheet: Sheet, cost: Cost) -> None:
     """Record what the rounds of one size cost."""
+    record_first(sheet, cost)
     size, later = cost.plan.size, cost.later
     sent, received = cost.sent_per_member, cost.received_per_member
     coordinator_s = median(one.coordinator_cpu_s for one in later)
     member_ms = median(one.members_cpu_s for one in later) / size * 1000
     for name, value, unit in (
         ("seconds", cost.seconds, "s"),
-        ("seconds_first", cost.first_s, "s"),
         ("bytes_per_member", sent + received, "bytes"),
         ("bytes_per_member_up", sent, "bytes"),
         ("bytes_per_member_down", received, "bytes"),
@@ -67,6 +67,16 @@ def record(sheet: Sheet, cost: Cost) -> None:
         sheet.record(f"round.{name}.{size}", value, unit)
     for state, seconds in cost.states_s().items():
         sheet.record(f"round.step_ms.{state}.{size}", seconds * 1000, "ms")
+
+
+def record_first(sheet: Sheet, cost: Cost) -> None:
+    """Record what the first round of one size cost."""
+    size, first = cost.plan.size, cost.first
+    transported = first.sent_per_member + first.received_per_member
+    rss_mb = first.coordinator_rss_bytes / MEGABYTE
+    sheet.record(f"round.seconds_first.{size}", first.seconds, "s")
+    sheet.record(f"round.bytes_per_member_first.{size}", transported, "bytes")
+    sheet.record(f"round.coordinator_rss_first_mb.{size}", rss_mb, "MB")
 
 
 def _compare(sheet: Sheet, cost: Cost) -> None:

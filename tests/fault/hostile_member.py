@@ -21,8 +21,8 @@ from federated_router.federation.grpc_rounds import GrpcRounds
 from federated_router.federation.participant import Participant
 from federated_router.federation.round_view import Contribution
 from federated_router.federation.statements import contribution_statement, sha256
+from federated_router.federation.terms_verification import Floor
 from federated_router.federation.vault import Vault
-from federated_router.federation.verification import Floor
 from federated_router.kit.clock import SystemClock
 from federated_router.kit.errors import FederationError, RoundUnknown
 from federated_router.kit.identity import Role

@@ -12,6 +12,8 @@ from federated_router.api.v1 import (
     aggregation_pb2,
     audit_pb2,
     budget_pb2,
+    decoding_pb2,
+    engine_pb2,
     inference_pb2,
     inference_pb2_grpc,
     members_pb2,
@@ -19,6 +21,7 @@ from federated_router.api.v1 import (
     priors_pb2,
     registry_pb2,
     routing_pb2,
+    synthesis_pb2,
 )
 from federated_router.api.v1 import inference_pb2 as pb
 from federated_router.cli.connection import TRUST_DOMAIN
@@ -202,6 +205,7 @@ ALLOWED: dict[str, list[tuple[ModuleType, str, dict[str, set[Role]]]]] = {
                 "RenewLease": {Role.NODE},
                 "DeregisterNode": {Role.NODE},
                 "DrainNode": OPERATOR,
+                "ListShards": {Role.NODE} | OPERATOR,
             },
         ),
         (
@@ -214,9 +218,15 @@ ALLOWED: dict[str, list[tuple[ModuleType, str, dict[str, set[Role]]]]] = {
             "BudgetService",
             {"*": OPERATOR, "GetAccount": READERS, "PriceEvent": READERS},
         ),
+        (synthesis_pb2, "SynthesisService", {"*": READERS}),
         OPS,
     ],
-    "node-1": [(inference_pb2, "InferenceService", {"*": {Role.ROUTER}}), OPS],
+    "node-1": [
+        (inference_pb2, "InferenceService", {"*": {Role.ROUTER}}),
+        (decoding_pb2, "PrivateDecodingService", {"*": {Role.ROUTER}}),
+        (engine_pb2, "EngineService", {"*": OPERATOR}),
+        OPS,
+    ],
     "coordinator": [
         (
             aggregation_pb2,

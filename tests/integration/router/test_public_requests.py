@@ -169,10 +169,13 @@ async def test_cancellation_reaches_the_node(router: RouterSetting) -> None:
     call = stub.Generate(pb.GenerateRequest(generation=generation()), timeout=30)
     await call.read()
     await call.read()
+    before = node.cancelled
 
     call.cancel()
 
-    await eventually(lambda: node.cancelled == 1)
+    await eventually(lambda: node.cancelled > 0)
+    assert (before, node.cancelled) == (0, 1)
+    assert len(node.requests) == 1
 
 
 async def test_deadline_holds_on_both_hops(router: RouterSetting) -> None:

@@ -159,7 +159,7 @@ async def test_repetition_while_it_runs_is_told_to_wait(router: RouterSetting) -
 async def test_answer_whose_sampling_failed_is_not_served_again(
     router: RouterSetting,
 ) -> None:
-    """It was charged in full, and there is nothing whole to repeat."""
+    """What was granted was charged, and there is nothing whole to repeat."""
     node = await router.node("n1")
     await router.open_dataset()
 

@@ -29,6 +29,7 @@ SERVICES = [
         "BudgetService",
         "AuditService",
         "ReleaseService",
+        "SynthesisService",
         "OpsService",
     )
 ]

@@ -2,10 +2,12 @@
 
 import socket
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.bench import round_growth
 from tests.bench.figures import Sheet
 from tests.bench.round_growth import growth, plot
 from tests.bench.round_measured import Cost, RoundCost
@@ -17,13 +19,14 @@ ACKNOWLEDGED_S = 5.0
 STATE_S = {"joining": 1.0}
 
 
-def _round(seconds: float, *, sent: int = 0) -> RoundCost:
+def _round(seconds: float, *, sent: int = 0, peak: int = 150) -> RoundCost:
     return RoundCost(
         seconds=seconds,
         coordinator_cpu_s=1.0,
         members_cpu_s=2.0,
         sent_bytes=sent,
         received_bytes=0,
+        coordinator_peak_bytes=peak,
         states_s=STATE_S,
     )
 
@@ -33,7 +36,6 @@ def _cost(*rounds: RoundCost, size: int = 10) -> Cost:
         plan=Plan(Path("nowhere"), size, 2),
         rounds=rounds,
         coordinator_idle_bytes=100,
-        coordinator_peak_bytes=150,
         member_vault_bytes=7,
         member_rss_bytes=0.0,
     )
@@ -43,7 +45,7 @@ def test_the_first_round_is_told_apart_and_the_median_of_the_others_counts() -> 
     """It opens connections and verifies strangers; a later one is what recurs."""
     cost = _cost(_round(90.0), _round(3.0), _round(1.0), _round(2.0))
 
-    assert cost.first_s == 90.0
+    assert cost.first.seconds == 90.0
     assert cost.seconds == 2.0
 
 
@@ -68,11 +70,15 @@ def test_figures_are_recorded_under_the_number_of_members() -> None:
     """The names are what the table, the plot and the issue speak of."""
     sheet = Sheet()
 
-    record(sheet, _cost(_round(9.0), _round(4.0), size=10))
+    first, later = _round(9.0, sent=70, peak=2_000_100), _round(4.0, peak=3_000_100)
+    record(sheet, _cost(first, later, size=10))
 
     found = dict(sheet)
     assert found["round.seconds.10"].value == 4.0
     assert found["round.seconds_first.10"].value == 9.0
+    assert found["round.bytes_per_member_first.10"].value == 7.0
+    assert found["round.coordinator_rss_first_mb.10"].value == 2.0
+    assert found["round.coordinator_rss_mb.10"].value == 3.0
     assert found["round.step_ms.joining.10"].value == 1_000.0
 
 
@@ -145,3 +151,27 @@ def _send_and_read(sender: socket.socket, receiver: socket.socket, size: int) ->
     read = 0
     while read < size:
         read += len(receiver.recv(size - read))
+
+
+def test_the_plot_compares_first_rounds_of_all_sizes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A later round of ten beside a first one of a thousand would show no growth."""
+    drawn: dict[str, float] = {}
+
+    async def short(plan: Plan, *, rounds: int) -> Cost:
+        plan.folder.mkdir(parents=True)
+        later = [_round(1.0)] * rounds
+        return replace(_cost(_round(float(plan.size)), *later), plan=plan)
+
+    monkeypatch.setattr(round_growth, "measured", short)
+    monkeypatch.setattr(round_growth, "plot", lambda known, _: drawn.update(known))
+    sheet = Sheet()
+
+    round_growth.measure(sheet, tmp_path)
+
+    firsts = [(size, float(size)) for size in (10, 32, 100, 316, 1_000)]
+    assert growth(drawn, "seconds_first") == firsts
+    for panel in ("bytes_per_member_first", "coordinator_rss_first_mb"):
+        assert len(growth(drawn, panel)) == len(firsts)
+    assert growth(dict.fromkeys(dict(sheet), 1.0), "seconds") == [(316, 1), (1_000, 1)]

@@ -66,6 +66,8 @@ def test_every_node_takes_its_configuration(tmp_path: Path, count: int) -> None:
 
         assert settings.region == plan.region
         assert settings.registration.router_address == ROUTER
+        # Each would count the whole machine's energy as its own requests'.
+        assert settings.statistics.energy.meters == ()
         assert [(one.name, one.path, one.slots) for one in settings.models] == [
             (name, models[name], slots) for name, slots in plan.models
         ]

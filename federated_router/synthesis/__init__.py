@@ -1,0 +1,1 @@
+"""Private texts from a whole data set, under one charge."""

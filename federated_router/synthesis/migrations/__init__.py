@@ -1,0 +1,1 @@
+"""The tables of synthesis jobs, step by step."""
