@@ -15,28 +15,22 @@ from coordinator.robust.store import OffenderStore
 from coordinator.rounds.conductor import Conductor
 from coordinator.rounds.store import RoundStore
 from coordinator.rounds.terms import Terms, refuse_unsound
-from federated_router.api.v1 import aggregation_pb2, members_pb2, ops_pb2, priors_pb2
+from federated_router.api.v1 import aggregation_pb2, members_pb2, priors_pb2
 from federated_router.federation.credentials import Credentials
 from federated_router.kit.clock import Clock, SystemClock
 from federated_router.kit.config import ConfigurationError
 from federated_router.kit.daemon import Background, Daemon, own_identity
 from federated_router.kit.database import Database
 from federated_router.kit.errors import FederationError, FieldInvalid
-from federated_router.kit.grpc_server import (
-    BoundServer,
-    Health,
-    ServiceBinding,
-    build_server,
-)
+from federated_router.kit.grpc_server import BoundServer, ServiceBinding
 from federated_router.kit.identity import Identity, Role
-from federated_router.kit.ops import OpsServicer
+from federated_router.kit.ops import build_operated_server
 from federated_router.privacy.measure import ZCDP
 
 MIGRATIONS = "coordinator.migrations"
 _AGGREGATION = aggregation_pb2.DESCRIPTOR.services_by_name["AggregationService"]
 _PRIORS = priors_pb2.DESCRIPTOR.services_by_name["PriorsService"]
 _MEMBERS = members_pb2.DESCRIPTOR.services_by_name["MembersService"]
-_OPS = ops_pb2.DESCRIPTOR.services_by_name["OpsService"]
 
 
 async def build(settings: CoordinatorSettings, clock: Clock | None = None) -> Daemon:
@@ -132,21 +126,12 @@ def _bound(
         ServiceBinding(_MEMBERS, members.servicer),
         *limb.bindings(page_bytes_max=settings.server.message_bytes_max // 2),
     ]
-    names = [binding.descriptor.full_name for binding in bindings]
-    health = Health([*names, _OPS.full_name])
-    ops = OpsServicer(
-        identity=identity,
-        settings=settings,
-        health=health,
+    return build_operated_server(
+        settings,
+        identity,
+        bindings,
         on_drain=_each(core.feeds.close, members.close),
         on_resume=_each(core.feeds.reopen, members.reopen),
-    )
-    return build_server(
-        settings=settings.server,
-        tls=settings.tls,
-        trust_domain=identity.trust_domain,
-        bindings=[*bindings, ServiceBinding(_OPS, ops)],
-        health_state=health,
         revocations=members.revocations,
         gate=members.calls,
     )

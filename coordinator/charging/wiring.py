@@ -11,9 +11,8 @@ from typing import ClassVar
 from coordinator.charging.cohort_failures import NO_FAILURES, CohortFailures
 from coordinator.charging.holds import OWNER, Find, LedgerCharges
 from coordinator.charging.settings import LedgerSettings, RoundBudgetSettings
-from federated_router.api.v1 import audit_pb2, budget_pb2, inference_pb2
+from federated_router.api.v1 import inference_pb2
 from federated_router.budget.accounts import AccountTerms
-from federated_router.budget.audit.service import AuditServicer
 from federated_router.budget.port import LedgerStore
 from federated_router.budget.service import BudgetServicer
 from federated_router.budget.wiring import BudgetLimb, budget_limb
@@ -65,27 +64,12 @@ class ChargingLimb:
 
     def bindings(self, *, page_bytes_max: int) -> list[ServiceBinding]:
         """Return BudgetService and AuditService."""
-        budget = self.budget
-        return [
-            ServiceBinding(
-                budget_pb2.DESCRIPTOR.services_by_name["BudgetService"],
-                FederationBudgetServicer(
-                    ledger=budget.ledger,
-                    pricer=budget.pricer,
-                    policy=_no_policy,
-                    terms_message=lambda _: inference_pb2.PrivacyParameters(),
-                    proposal_lifetime_s=budget.settings.proposal_lifetime_s,
-                ),
-            ),
-            ServiceBinding(
-                audit_pb2.DESCRIPTOR.services_by_name["AuditService"],
-                AuditServicer(
-                    ledger=budget.ledger,
-                    signer=budget.signer,
-                    page_bytes_max=page_bytes_max,
-                ),
-            ),
-        ]
+        return self.budget.bindings(
+            _no_policy,
+            lambda _: inference_pb2.PrivacyParameters(),
+            page_bytes_max=page_bytes_max,
+            servicer=FederationBudgetServicer,
+        )
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:

@@ -4,8 +4,13 @@ Decides the order of entries, which is that of the slots. Refuses to know who as
 """
 
 from collections.abc import Iterator
+from itertools import starmap
 
 from federated_router.api.v1 import priors_pb2
+from federated_router.federation.priors_wire import (
+    pattern_message,
+    performance_message,
+)
 from federated_router.priors.blocks import Block
 from federated_router.priors.catalogue import Catalogue
 from federated_router.priors.contents import Cell, Contents, WeightSums
@@ -25,7 +30,7 @@ def priors_message(priors: Priors) -> priors_pb2.Priors:
         noise_standard_deviation=priors.noise_standard_deviation,
         performance=[_cell(cell, contents) for cell in catalogue.cells],
         noise=_noise(priors),
-        patterns=_patterns(contents),
+        patterns=starmap(pattern_message, contents.patterns.items()),
         carbon=_carbon(contents),
         bandits=_bandits(contents),
         withdrawn_revision=priors.withdrawn_revision,
@@ -63,20 +68,11 @@ def catalogue_message(catalogue: Catalogue) -> priors_pb2.Catalogue:
 
 
 def _cell(cell: Cell, contents: Contents) -> priors_pb2.PerformancePrior:
-    counts = contents.performance[cell]
     weights = contents.weights.get(cell, _NO_WEIGHT)
-    return priors_pb2.PerformancePrior(
-        model=cell.model,
-        region=cell.region,
-        tier=cell.tier,
-        latency_counts=counts.latency_counts,
-        failures=counts.failures,
-        tokens=counts.tokens,
-        cost=counts.cost,
-        energy=counts.energy,
-        weight=weights.weight,
-        weighted_latency=weights.latency,
-    )
+    message = performance_message(cell, contents.performance[cell])
+    message.weight = weights.weight
+    message.weighted_latency = weights.latency
+    return message
 
 
 def _noise(priors: Priors) -> Iterator[priors_pb2.BlockNoise]:
@@ -94,16 +90,6 @@ def _noise(priors: Priors) -> Iterator[priors_pb2.BlockNoise]:
                     column.quantity for column in layout.columns
                 )
             ],
-        )
-
-
-def _patterns(contents: Contents) -> Iterator[priors_pb2.PatternPrior]:
-    for key, counts in contents.patterns.items():
-        yield priors_pb2.PatternPrior(
-            pattern=key.pattern,
-            model=key.model,
-            successes=counts.successes,
-            failures=counts.failures,
         )
 
 

@@ -61,13 +61,21 @@ class BudgetLimb:
         }
 
     def bindings(
-        self, policy: PolicyLookup, terms: Terms, *, page_bytes_max: int
+        self,
+        policy: PolicyLookup,
+        terms: Terms,
+        *,
+        page_bytes_max: int,
+        servicer: type[BudgetServicer] = BudgetServicer,
     ) -> list[ServiceBinding]:
-        """Return the contracts that are about budgets alone."""
+        """Return the contracts that are about budgets alone.
+
+        `servicer` serves BudgetService, to those whom its CALLERS name.
+        """
         return [
             ServiceBinding(
                 budget_pb2.DESCRIPTOR.services_by_name["BudgetService"],
-                BudgetServicer(
+                servicer(
                     ledger=self.ledger,
                     pricer=self.pricer,
                     policy=policy,

@@ -26,7 +26,6 @@ from federated_router.crypto.transcript import (
 from federated_router.kit.errors import FieldInvalid, SignatureInvalid
 
 KEY_BYTES = 32
-SIGNATURE_BYTES = 64
 _PURPOSE = "statement"
 
 

@@ -3,12 +3,16 @@
 Decides what of them is shown. Refuses to know who may ask (`kit.ops`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum, auto
+from itertools import starmap
 
-from federated_router.api.v1 import ops_pb2, priors_pb2
-from federated_router.federation.batch import Batch
+from federated_router.api.v1 import ops_pb2
+from federated_router.federation.priors_wire import (
+    pattern_message,
+    performance_message,
+)
 from federated_router.federation.statistics import Statistics
 from federated_router.priors.contents import Cell
 
@@ -79,10 +83,11 @@ def own_statistics(
 
     def read() -> ops_pb2.GetStatsResponse:
         batch = statistics.pending()
+        patterns = batch.over(batch.latency_bounds_ms).patterns
         return ops_pb2.GetStatsResponse(
-            performance=_performance(batch),
+            performance=starmap(performance_message, sorted(batch.cells.items())),
             latency_bounds_ms=batch.latency_bounds_ms,
-            patterns=_patterns(batch),
+            patterns=starmap(pattern_message, sorted(patterns.items())),
             latency_shapes=map(_shape, shapes()),
             requests=_balance(statistics),
             units=ops_pb2.StatisticsUnits(
@@ -92,31 +97,6 @@ def own_statistics(
         )
 
     return read
-
-
-def _performance(batch: Batch) -> Iterator[priors_pb2.PerformancePrior]:
-    for cell, counts in sorted(batch.cells.items()):
-        yield priors_pb2.PerformancePrior(
-            model=cell.model,
-            region=cell.region,
-            tier=cell.tier,
-            latency_counts=counts.latency_counts,
-            failures=counts.failures,
-            tokens=counts.tokens,
-            cost=counts.cost,
-            energy=counts.energy,
-        )
-
-
-def _patterns(batch: Batch) -> Iterator[priors_pb2.PatternPrior]:
-    contents = batch.over(batch.latency_bounds_ms)
-    for key, counts in sorted(contents.patterns.items()):
-        yield priors_pb2.PatternPrior(
-            pattern=key.pattern,
-            model=key.model,
-            successes=counts.successes,
-            failures=counts.failures,
-        )
 
 
 def _shape(shape: LatencyShape) -> ops_pb2.LatencyShape:

@@ -79,6 +79,30 @@ def priors_from_message(message: priors_pb2.Priors) -> Priors:
     )
 
 
+def performance_message(cell: Cell, counts: CellCounts) -> priors_pb2.PerformancePrior:
+    """Return a cell's counts for the wire, without weights."""
+    return priors_pb2.PerformancePrior(
+        model=cell.model,
+        region=cell.region,
+        tier=cell.tier,
+        latency_counts=counts.latency_counts,
+        failures=counts.failures,
+        tokens=counts.tokens,
+        cost=counts.cost,
+        energy=counts.energy,
+    )
+
+
+def pattern_message(key: PatternCell, counts: PatternCounts) -> priors_pb2.PatternPrior:
+    """Return what a model made of a pattern, for the wire."""
+    return priors_pb2.PatternPrior(
+        pattern=key.pattern,
+        model=key.model,
+        successes=counts.successes,
+        failures=counts.failures,
+    )
+
+
 def _contents(message: priors_pb2.Priors, catalogue: Catalogue) -> Contents:
     _require_blocks(message, catalogue)
     return Contents(
