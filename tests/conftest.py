@@ -1,6 +1,11 @@
 """Fixtures come in families, one file each."""
 
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+from federated_router.kit import log
 
 pytest_plugins = (
     "tests.support.fix_pki",
@@ -16,3 +21,11 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("shared machine")
+
+
+@pytest.fixture(autouse=True)
+def _threshold_of_logs() -> Iterator[None]:
+    """Leave the log's threshold, which belongs to the process, as it was found."""
+    before = log.get_level()
+    yield
+    log.set_level(before)

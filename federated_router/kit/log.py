@@ -9,9 +9,15 @@ import logging
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import cast
+from typing import Final, cast
 
 import structlog
+from prometheus_client import Counter
+
+LOST_LINES: Final = Counter(
+    "federated_router_log_lines_lost",
+    "Lines of the log that standard output did not take.",
+)
 
 _LEVELS = {
     "debug": logging.DEBUG,
@@ -25,6 +31,24 @@ class _Threshold:
     """The level in force; changed while running, so it is looked up per line."""
 
     value = logging.INFO
+
+
+class _Lines:
+    """Writes to standard output as it is now; a line that it does not take is counted.
+
+    Whoever logs is in the middle of something, often of putting something right: a
+    full disk or a closed pipe behind the log must not end it.
+    """
+
+    def write(self, line: str) -> None:
+        """Write one line."""
+        try:
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
+        except (OSError, ValueError):
+            LOST_LINES.inc()
+
+    debug = info = warning = error = write
 
 
 class _Logger(structlog.BoundLoggerBase):
@@ -84,7 +108,7 @@ def configure(*, level: str, form: str, daemon: str) -> None:
     structlog.configure(
         processors=[_processor(form, daemon)],
         wrapper_class=_Logger,
-        logger_factory=structlog.WriteLoggerFactory(),
+        logger_factory=lambda *_: _Lines(),
         cache_logger_on_first_use=True,
     )
 

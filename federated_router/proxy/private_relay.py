@@ -96,16 +96,16 @@ class PrivateRelay:
         self.credit.close()
         if self.hold.is_settled:
             return
+        if self.credit.overrun:
+            await self.hold.commit_in_full()
+        else:
+            await self.hold.commit_bound()
         log.warning(
             "charged what was granted",
             reservation=self.hold.name,
             tokens=self.hold.steps_bound,
             overrun=self.credit.overrun,
         )
-        if self.credit.overrun:
-            await self.hold.commit_in_full()
-        else:
-            await self.hold.commit_bound()
 
     async def _settle_failed(self, error: grpc.aio.AioRpcError) -> FederationError:
         """Settle after a failed call: refund only what certainly cost nothing."""

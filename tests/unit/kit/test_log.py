@@ -1,10 +1,13 @@
 """Logs are one JSON line per event, above a threshold that operators move."""
 
+import io
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 
 import pytest
 import structlog
+from prometheus_client import REGISTRY
 
 from federated_router.kit import log
 from federated_router.kit.log import configure, get_level, get_logger, set_level
@@ -122,3 +125,53 @@ def test_levels_of_settings_and_log_are_the_same() -> None:
         set_level(LogSettings(level=level).level)
 
         assert get_level() == level
+
+
+class Broken(io.StringIO):
+    """A pipe whose reader is gone, or a disk that is full."""
+
+    def write(self, _: str) -> int:
+        """Refuse."""
+        raise BrokenPipeError
+
+
+def closed() -> io.StringIO:
+    """Return an output that was closed."""
+    output = io.StringIO()
+    output.close()
+    return output
+
+
+def lost_lines() -> float:
+    """Return how many lines were counted as lost."""
+    return REGISTRY.get_sample_value("federated_router_log_lines_lost_total") or 0.0
+
+
+@pytest.mark.parametrize("output", [Broken, closed])
+def test_line_that_cannot_be_written_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, output: Callable[[], io.StringIO]
+) -> None:
+    """Whoever says that a hold is charged in full must get to charge it."""
+    configure(level="info", form="json", daemon="router")
+    logger = get_logger("here")
+    before = lost_lines()
+    monkeypatch.setattr(sys, "stdout", output())
+
+    logger.warning("charged what was granted")
+
+    assert lost_lines() == before + 1
+
+
+def test_logger_follows_standard_output(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A logger that was used once is kept; where it writes to is not."""
+    configure(level="info", form="json", daemon="router")
+    logger = get_logger("here")
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", io.StringIO())
+        logger.info("elsewhere")
+
+    logger.info("here")
+
+    assert [line["event"] for line in lines(capsys)] == ["here"]
