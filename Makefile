@@ -62,10 +62,13 @@ test-gpu: setup ## Check engine, private rows, device maps and speed on a GPU, i
 simulate: setup ## Play rounds of 100 members under a virtual clock
 	$(BIN)/python -m coordinator.simulation --members 100 --rounds 1 --plot build/plots
 
+evaluate: setup ## Measure decisions on real inputs; DATA=directory, ONLY=name
+	$(BIN)/python -m tests.evaluate --data $(DATA) $(if $(ONLY),--only $(ONLY))
+
 bench: setup ## Measure; ONLY=name for one benchmark
 	$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY))
 
 clean: ## Remove everything that was built
 	rm -rf build $(VENV)
 
-.PHONY: help setup demo test up down certs proto fmt lint type check test-fault test-gpu simulate bench clean
+.PHONY: help setup demo test up down certs proto fmt lint type check test-fault test-gpu simulate evaluate bench clean

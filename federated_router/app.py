@@ -2,12 +2,7 @@
 
 import secrets
 
-from federated_router.api.v1 import (
-    inference_pb2,
-    registry_pb2,
-    release_pb2,
-    routing_pb2,
-)
+from federated_router.api.v1 import registry_pb2, release_pb2, routing_pb2
 from federated_router.budget.reservation import Owner
 from federated_router.budget.wiring import BudgetLimb, budget_limb
 from federated_router.config import RouterSettings
@@ -20,20 +15,16 @@ from federated_router.kit.grpc_server import ServiceBinding
 from federated_router.kit.identity import Identity, Role
 from federated_router.kit.ops import build_operated_server
 from federated_router.proxy.connections import NodeConnections
-from federated_router.proxy.private_answers import PrivateAnswers
 from federated_router.proxy.private_grant import parameters_message
-from federated_router.proxy.private_proxy import PrivateProxy
 from federated_router.proxy.pseudonyms import Pseudonyms
-from federated_router.proxy.public_proxy import PublicProxy
 from federated_router.proxy.recording import Recording
-from federated_router.proxy.service import InferenceServicer
 from federated_router.registry.registry import Registry
 from federated_router.registry.service import RegistryServicer
 from federated_router.releases.service import ReleaseServicer
-from federated_router.routing.applied_priors import AppliedPriors
-from federated_router.routing.router import Router
 from federated_router.routing.service import RoutingServicer
 from federated_router.synthesis.wiring import synthesis_limb
+from federated_router.wiring.choosing import ChoosingLimb, choosing_limb
+from federated_router.wiring.serving import ServingLimb, serving_limb
 
 
 async def build(settings: RouterSettings, clock: Clock | None = None) -> Daemon:
@@ -41,12 +32,7 @@ async def build(settings: RouterSettings, clock: Clock | None = None) -> Daemon:
     clock = clock or SystemClock()
     identity = own_identity(settings, role=Role.ROUTER)
     registry = Registry(settings.registry, clock)
-    router = Router(settings.routing, registry)
-    priors = AppliedPriors(
-        router.believe,
-        kept_max=settings.routing.priors_kept_max,
-        half_life_s=settings.routing.priors_half_life_s,
-    )
+    choosing = choosing_limb(settings, registry, clock)
     statistics = settings.statistics.statistics(
         recovering=settings.federation is not None
     )
@@ -55,36 +41,31 @@ async def build(settings: RouterSettings, clock: Clock | None = None) -> Daemon:
     owner = Owner(instance=identity.id, boot=secrets.token_hex(8))
     budget = await budget_limb(settings.budget, owner=owner, clock=clock)
     connections = _connections(settings, identity, registry)
-    recording = Recording(
-        statistics, pseudonyms=pseudonyms, learns=settings.federation is not None
-    )
-    public, private = _proxies(
-        settings,
-        clock,
-        router,
-        connections=connections,
-        budget=budget,
-        recording=recording,
-    )
-    bindings = _bindings(
+    serving = await serving_limb(
         settings,
         clock,
         registry,
-        router,
-        priors=priors,
+        choosing,
+        connections=connections,
         budget=budget,
-        public=public,
-        private=private,
-        user_epoch=pseudonyms.epoch,
+        recording=Recording(
+            statistics, pseudonyms=pseudonyms, learns=settings.federation is not None
+        ),
     )
     syntheses = await synthesis_limb(
         settings.synthesis,
         budget=budget,
-        private=private,
+        private=serving.private,
         proxy=settings.proxy,
-        page_bytes_max=settings.server.message_bytes_max // 2,
+        page_bytes_max=_page_bytes_max(settings),
     )
-    bindings.append(syntheses.binding)
+    bindings = [
+        *_routing_bindings(clock, registry, choosing, user_epoch=pseudonyms.epoch),
+        *_budget_bindings(settings, clock, budget, serving),
+        serving.binding,
+        serving.load.binding,
+        syntheses.binding,
+    ]
     bound = build_operated_server(
         settings, identity, bindings, statistics=own_statistics(statistics)
     )
@@ -94,7 +75,7 @@ async def build(settings: RouterSettings, clock: Clock | None = None) -> Daemon:
         tls=settings.tls,
         statistics=statistics,
         clock=clock,
-        receive=priors.receive,
+        receive=choosing.priors.receive,
         earlier_priors=settings.routing.priors_kept_max - 1,
         revocations=bound.revocations,
     )
@@ -106,10 +87,13 @@ async def build(settings: RouterSettings, clock: Clock | None = None) -> Daemon:
             budget.opened(),
             syntheses.opened(),
             connections,
+            *serving.resources,
             *limb.resources,
         ],
         background={
             "leases": registry.sweep,
+            **choosing.background,
+            **serving.background,
             **budget.background,
             **syntheses.background,
             **limb.background,
@@ -132,69 +116,43 @@ def _connections(
     return connections
 
 
-def _proxies(
-    settings: RouterSettings,
-    clock: Clock,
-    router: Router,
-    *,
-    connections: NodeConnections,
-    budget: BudgetLimb,
-    recording: Recording,
-) -> tuple[PublicProxy, PrivateProxy]:
-    public = PublicProxy(
-        router=router,
-        connections=connections,
-        recording=recording,
-        settings=settings.proxy,
-    )
-    private = PrivateProxy(
-        router=router,
-        connections=connections,
-        pricer=budget.pricer,
-        cashier=budget.cashier,
-        answers=PrivateAnswers(budget.ledger, settings.budget.answers, clock),
-        policies={f"policies/{one.name}": one.policy() for one in settings.policies},
-        recording=recording,
-        settings=settings.proxy,
-    )
-    return public, private
-
-
-def _bindings(
-    settings: RouterSettings,
-    clock: Clock,
-    registry: Registry,
-    router: Router,
-    *,
-    priors: AppliedPriors,
-    budget: BudgetLimb,
-    public: PublicProxy,
-    private: PrivateProxy,
-    user_epoch: str,
+def _routing_bindings(
+    clock: Clock, registry: Registry, choosing: ChoosingLimb, *, user_epoch: str
 ) -> list[ServiceBinding]:
-    """Return every contract that a router serves, but for its operator's."""
+    """Return the contracts about nodes and the choice among them."""
+    router = choosing.router
     return [
         ServiceBinding(
-            inference_pb2.DESCRIPTOR.services_by_name["InferenceService"],
-            InferenceServicer(
-                public=public,
-                private=private,
-                registry=registry,
-                settings=settings.proxy,
+            routing_pb2.DESCRIPTOR.services_by_name["RoutingService"],
+            RoutingServicer(
+                router,
+                choosing.priors,
+                assess=choosing.assessor.assessed,
+                outcomes=choosing.outcomes,
             ),
         ),
         ServiceBinding(
-            routing_pb2.DESCRIPTOR.services_by_name["RoutingService"],
-            RoutingServicer(router, priors),
-        ),
-        ServiceBinding(
             registry_pb2.DESCRIPTOR.services_by_name["NodeRegistryService"],
-            RegistryServicer(registry, clock, router.in_flight, user_epoch=user_epoch),
+            RegistryServicer(
+                registry,
+                clock,
+                router.in_flight,
+                trusted_with=choosing.trust.of,
+                user_epoch=user_epoch,
+            ),
         ),
+    ]
+
+
+def _budget_bindings(
+    settings: RouterSettings, clock: Clock, budget: BudgetLimb, serving: ServingLimb
+) -> list[ServiceBinding]:
+    """Return the contracts about budgets and what is published under them."""
+    return [
         *budget.bindings(
-            private.policy,
+            serving.private.policy,
             parameters_message,
-            page_bytes_max=settings.server.message_bytes_max // 2,
+            page_bytes_max=_page_bytes_max(settings),
         ),
         ServiceBinding(
             release_pb2.DESCRIPTOR.services_by_name["ReleaseService"],
@@ -207,3 +165,7 @@ def _bindings(
             ),
         ),
     ]
+
+
+def _page_bytes_max(settings: RouterSettings) -> int:
+    return settings.server.message_bytes_max // 2

@@ -30,6 +30,7 @@ from node.served_model import ServedModel
 from node.service import InferenceServicer
 from node.shards.wiring import ShardLimb, shard_limb
 from node.statistics.recorder import RequestRecorder
+from node.statistics.tariffs import Tariffs
 from node.statistics.wiring import statistics_limb
 
 _INFERENCE = inference_pb2.DESCRIPTOR.services_by_name["InferenceService"]
@@ -43,7 +44,9 @@ async def build(settings: NodeSettings, clock: Clock | None = None) -> Daemon:
     identity = own_identity(settings, role=Role.NODE)
     # The address is written once the server is bound, and the offers once models run.
     registration = registry_pb2.Node(
-        name=f"nodes/{identity.id}", region=settings.region
+        name=f"nodes/{identity.id}",
+        region=settings.region,
+        weight=settings.registration.weight,
     )
     channels = Channels(settings.tls, trust_domain=identity.trust_domain)
     models = {
@@ -59,7 +62,7 @@ async def build(settings: NodeSettings, clock: Clock | None = None) -> Daemon:
     )
     counting = statistics_limb(settings, statistics, clock=clock)
     agent = _agent(settings, channels, registration, models, statistics)
-    offers = _offers(settings, models, agent)
+    offers = _offers(settings, models, agent, counting.tariffs)
     open_credits = OpenCredits()
     bound = build_operated_server(
         settings,
@@ -144,13 +147,19 @@ def _agent(
 
 
 def _offers(
-    settings: NodeSettings, models: Mapping[str, ServedModel], agent: Agent
+    settings: NodeSettings,
+    models: Mapping[str, ServedModel],
+    agent: Agent,
+    tariffs: Tariffs,
 ) -> Offers:
     return Offers(
         models.values(),
         tiers={f"models/{one.name}": one.tier for one in settings.models},
         announce=agent.announce,
         probe_interval_s=settings.registration.probe_interval_s,
+        tariff_of=tariffs.of,
+        tariff_interval_s=settings.registration.tariff_interval_s,
+        tariff_move_min=settings.registration.tariff_move_min,
     )
 
 

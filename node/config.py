@@ -1,180 +1,16 @@
-"""Everything a node can be told."""
+"""What a node can be told of itself; `model_settings` holds its models'."""
 
 from enum import StrEnum
 from pathlib import Path
 from typing import Self
 
-from pydantic import AnyHttpUrl, Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from federated_router.federation.settings import MembershipSettings
 from federated_router.federation.statistics_settings import StatisticsSettings
 from federated_router.kit.config import DaemonSettings, ResourceId, Settings
-from federated_router.priors.contents import PRIVATE_TIER, STANDARD_TIER
 from federated_router.privacy.settings import PolicySettings
-
-
-class QuantisationKind(StrEnum):
-    """How weights are stored; INT8_WEIGHTS needs the extra `quantised`."""
-
-    NONE = "none"
-    INT8_WEIGHTS = "int8_weights"
-
-
-class DataTypeName(StrEnum):
-    """The type of weights and activations; AUTO is what the directory holds."""
-
-    AUTO = "auto"
-    FLOAT32 = "float32"
-    FLOAT16 = "float16"
-    BFLOAT16 = "bfloat16"
-
-
-class LengthField(StrEnum):
-    """What a server calls the most tokens of an answer."""
-
-    TOKENS = "max_tokens"
-    COMPLETION_TOKENS = "max_completion_tokens"
-
-
-class UpstreamSettings(Settings):
-    """A server that speaks the OpenAI API and runs the model: vLLM, SGLang, TGI, ...
-
-    `base_url` ends where `/chat/completions` would follow, `model` is what the server
-    calls it. The key is read from `api_key_file` at the start, never from here. Prompts
-    and key travel over TLS unless the server is on this machine, or `plain_http` says
-    that the network between is trusted. The server may say nothing for
-    `idle_timeout_s`, and one answer or event may be so large. Whether it is there is
-    asked at `health_path`, such as `/health`, or of its list of models. Nothing about
-    its rows is known, so private decoding is not offered.
-    """
-
-    base_url: AnyHttpUrl
-    model: str = Field(min_length=1)
-    api_key_file: Path | None = None
-    ca_file: Path | None = None
-    context_tokens_max: int = Field(ge=1)
-    connect_timeout_s: float = Field(default=2.0, gt=0)
-    idle_timeout_s: float = Field(default=60.0, gt=0)
-    length_field: LengthField = LengthField.TOKENS
-    event_bytes_max: int = Field(default=1 << 20, ge=1024)
-    answer_bytes_max: int = Field(default=64 << 20, ge=1024)
-    health_path: str | None = Field(default=None, pattern=r"^/[!-~]*$")
-    plain_http: bool = False
-
-    @model_validator(mode="after")
-    def _private_line(self) -> Self:
-        local = self.base_url.host in {"localhost", "127.0.0.1", "[::1]"}
-        if self.base_url.scheme == "http" and not (local or self.plain_http):
-            raise ValueError(
-                "base_url sends prompts in plain text; use https, or say that the "
-                "network is trusted with plain_http = true"
-            )
-        if self.base_url.username or self.base_url.password:
-            raise ValueError("base_url may hold no password; use api_key_file")
-        return self
-
-
-class PipelineSettings(Settings):
-    """A model whose layers run on other nodes' shards; this node leads.
-
-    `path` of the model holds the embeddings, the head and the tokenizer; its layers are
-    not loaded here. `frame_tokens_max` bounds the positions in one frame.
-
-    The router is asked for shards every `discovery_interval_s`. A shard that fails an
-    answer, or keeps a frame for longer than `frame_timeout_s`, is replaced by another,
-    at most `replacements_max` times an answer; where there is none, an answer waits
-    `shards_wait_s` for one to come.
-    """
-
-    frame_tokens_max: int = Field(default=128, ge=1, le=4096)
-    frame_timeout_s: float = Field(default=10.0, gt=0)
-    connect_timeout_s: float = Field(default=2.0, gt=0)
-    replacements_max: int = Field(default=3, ge=0)
-    shards_wait_s: float = Field(default=10.0, ge=0)
-    discovery_interval_s: float = Field(default=2.0, gt=0)
-
-
-class ShardSettings(Settings):
-    """Layers [first_layer, end_layer) of the model at `path`, run for pipelines.
-
-    `slots` sequences of at most `context_tokens_max` tokens (by default the model's
-    own) have memory for keys and values. A frame holds `frame_tokens_max` positions at
-    most, and `sequence_frames_max` frames of one sequence may wait. A sequence that its
-    leader has not used for `sequence_idle_s` is ended.
-    """
-
-    model: ResourceId
-    path: Path
-    first_layer: int = Field(ge=0)
-    end_layer: int = Field(ge=1)
-    slots: int = Field(default=8, ge=1)
-    context_tokens_max: int | None = Field(default=None, ge=1)
-    threads: int = Field(default=1, ge=1)
-    data_type: DataTypeName = DataTypeName.AUTO
-    frame_tokens_max: int = Field(default=512, ge=1, le=4096)
-    sequence_frames_max: int = Field(default=4, ge=1)
-    sequence_idle_s: float = Field(default=60.0, gt=0)
-
-    @model_validator(mode="after")
-    def _some_layers(self) -> Self:
-        if self.end_layer <= self.first_layer:
-            raise ValueError("end_layer is one after the last layer")
-        return self
-
-
-class ModelSettings(Settings):
-    """One model: any Hugging Face directory of a causal language model.
-
-    With `pipeline` its layers run on other nodes; with `upstream` in place of `path`
-    another server runs all of it.
-
-    `prefix_cache_bytes` bounds the keys and values kept of finished public prompts, so
-    that the same caller's next prompt with the same beginning is not read again; 0
-    keeps none. `prefill_tokens_max` bounds how many prompt tokens one step reads.
-
-    `record_template` places a private record before the last user message; it holds
-    `{record}` and `{prompt}`. `device_memory` limits each device ("0", "cpu"), in the
-    units of accelerate ("4GiB"); what does not fit goes to `offload_directory`.
-
-    Statistics count its public answers at `tier`, with a cost of `token_price` (in the
-    federation's currency) per output token. Where no meter counts the energy of its
-    requests, it is modelled: `power_w` watts for as long as one runs.
-    """
-
-    name: ResourceId
-    path: Path | None = None
-    upstream: UpstreamSettings | None = None
-    pipeline: PipelineSettings | None = None
-    slots: int = Field(default=8, ge=1)
-    private_slots: int = Field(default=1, ge=1)
-    waiting_max: int = Field(default=64, ge=0)
-    threads: int = Field(default=1, ge=1)
-    record_template: str = "Note: {record}\n{prompt}"
-    device_memory: dict[str, str] = Field(default_factory=dict)
-    offload_directory: Path | None = None
-    data_type: DataTypeName = DataTypeName.AUTO
-    quantisation: QuantisationKind = QuantisationKind.NONE
-    context_tokens_max: int | None = Field(default=None, ge=1)
-    prefill_tokens_max: int = Field(default=1024, ge=16)
-    prefix_cache_bytes: int = Field(default=64 * 2**20, ge=0)
-    tier: ResourceId = STANDARD_TIER
-    token_price: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-    power_w: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-
-    @model_validator(mode="after")
-    def _one_engine(self) -> Self:
-        if (self.path is None) == (self.upstream is None):
-            raise ValueError("a model has either a path or an upstream")
-        if self.upstream is not None and self.pipeline is not None:
-            raise ValueError("a model has either an upstream or a pipeline")
-        return self
-
-    @field_validator("tier")
-    @classmethod
-    def _public(cls, tier: str) -> str:
-        if tier == PRIVATE_TIER:
-            raise ValueError(f"'{PRIVATE_TIER}' is the tier of private answers")
-        return tier
+from node.model_settings import ModelSettings, ShardSettings
 
 
 class SamplingDefaults(Settings):
@@ -191,6 +27,10 @@ class RegistrationSettings(Settings):
 
     Models that other servers or nodes run are probed every `probe_interval_s`: they are
     offered to the router only while they answer.
+
+    `weight` is the node's share of the work beside others, for strategies that weigh
+    nodes. What a token takes here is looked at every `tariff_interval_s`; the node
+    registers anew where a figure moved by `tariff_move_min` of itself.
     """
 
     router_address: str
@@ -199,6 +39,9 @@ class RegistrationSettings(Settings):
     retry_max_s: float = Field(default=5.0, gt=0)
     call_timeout_s: float = Field(default=2.0, gt=0)
     probe_interval_s: float = Field(default=5.0, gt=0)
+    weight: float = Field(default=1.0, gt=0, le=1000)
+    tariff_interval_s: float = Field(default=60.0, gt=0)
+    tariff_move_min: float = Field(default=0.1, gt=0, lt=1)
 
 
 class EnergyMeterName(StrEnum):

@@ -4,22 +4,22 @@ Decides by the settings which engine a model gets: this process, another server 
 pipeline of shards. Refuses to know requests and leases.
 """
 
+from collections.abc import Sequence
 from functools import partial
 
 from federated_router.kit.clock import Clock
 from federated_router.kit.grpc_client import Channels
-from node.config import (
-    ModelSettings,
-    NodeSettings,
-    QuantisationKind,
-    UpstreamSettings,
-)
+from federated_router.privacy.policy import PrivatePolicy
+from node.config import NodeSettings
 from node.engine.chat import TokenChat
 from node.engine.device_map import ModelSource
 from node.engine.facts import EngineFacts, EngineKind
 from node.engine.layout import model_parts
 from node.engine.limits import EngineLimits
-from node.engine.transformers_engine import TransformersEngine, TransformersSettings
+from node.engine.pass_memory import PassShape
+from node.engine.ready_model import TransformersSettings
+from node.engine.transformers_engine import TransformersEngine
+from node.model_settings import ModelSettings, QuantisationKind, UpstreamSettings
 from node.openai.engine import UpstreamEngine
 from node.private_model import PrivateModel
 from node.served_model import ServedModel
@@ -76,13 +76,14 @@ def _pipeline(
 
 def _in_process(model: ModelSettings, settings: NodeSettings) -> ServedModel:
     name = f"models/{model.name}"
-    engine = TransformersEngine(_transformers_settings(model))
+    policies = [one.policy() for one in settings.policies]
+    engine = TransformersEngine(_transformers_settings(model, policies))
     chat = TokenChat(engine, facts=partial(_facts_of, engine, model))
     private = PrivateModel(
         name=name,
         engine=engine,
         record_template=model.record_template,
-        policies=[one.policy() for one in settings.policies],
+        policies=policies,
         tokenising=chat.tokenising,
     )
     return ServedModel(
@@ -94,7 +95,9 @@ def _in_process(model: ModelSettings, settings: NodeSettings) -> ServedModel:
     )
 
 
-def _transformers_settings(model: ModelSettings) -> TransformersSettings:
+def _transformers_settings(
+    model: ModelSettings, policies: Sequence[PrivatePolicy]
+) -> TransformersSettings:
     if model.path is None:
         raise TypeError("a model without a path does not run in this process")
     source = ModelSource(
@@ -111,6 +114,14 @@ def _transformers_settings(model: ModelSettings) -> TransformersSettings:
         prefill_tokens_max=model.prefill_tokens_max,
         threads=model.threads,
         prefix_cache_bytes=model.prefix_cache_bytes,
+        private_rows=tuple(
+            PassShape(
+                rows=policy.slots + 1,
+                tokens=policy.row_tokens_max,
+                columns=policy.row_tokens_max + policy.tokens_max,
+            )
+            for policy in policies
+        ),
     )
 
 

@@ -10,7 +10,12 @@ import grpc
 
 from federated_router.api.v1 import inference_pb2 as pb
 from federated_router.federation.user_clipping import METADATA_KEY, UserKey
-from federated_router.kit.errors import ChargeMismatch, FieldRequired, LimitReached
+from federated_router.kit.errors import (
+    ChargeMismatch,
+    FieldInvalid,
+    FieldRequired,
+    LimitReached,
+)
 from federated_router.kit.sampling_checks import (
     check_priority,
     check_private_sampling,
@@ -24,15 +29,9 @@ from federated_router.privacy.policy import (
     decimal_of,
 )
 from node.config import SamplingDefaults
-from node.engine.engine import (
-    ChatMessage,
-    FinishReason,
-    Piece,
-    Priority,
-    Sampling,
-    Terms,
-    TokenLogprob,
-)
+from node.engine.engine import ChatMessage, Continuation, Priority, Sampling, Terms
+from node.engine.pieces import FinishReason, Piece, TokenLogprob
+from node.statistics.endings import TokenCounts
 
 _ROLES = {
     pb.ROLE_SYSTEM: "system",
@@ -90,10 +89,32 @@ def sampling_of(asked: pb.Sampling, defaults: SamplingDefaults) -> Sampling:
     )
 
 
+def continuation_of(generation: pb.Generation) -> Continuation | None:
+    """Return what the caller has of a public answer; None where it begins here.
+
+    Raises:
+        FieldRequired: no tokens were told.
+        FieldInvalid: the request is private, or fewer than no bytes were delivered.
+    """
+    if not generation.HasField("continuation"):
+        return None
+    told, path = generation.continuation, "generation.continuation"
+    if generation.HasField("private_context"):
+        raise FieldInvalid(
+            "A private answer ends with its node: more noise is another release.",
+            field=path,
+        )
+    if not told.token_ids:
+        raise FieldRequired("Send the tokens so far.", field=f"{path}.token_ids")
+    if told.text_bytes < 0:
+        raise FieldInvalid("Send 0 or more.", field=f"{path}.text_bytes")
+    return Continuation(tuple(told.token_ids), told.text_bytes)
+
+
 def terms_of(
     generation: pb.Generation, *, user: UserKey | None, allowed_s: float | None
 ) -> Terms:
-    """Return on which terms a public request waits and whose prefixes it may use.
+    """Return on which terms a request waits; a public one also uses prefixes by them.
 
     `allowed_s` is what is left of the call's time; None is no limit. A user that the
     router did not name has no tenant, so nothing is kept for it.
@@ -155,9 +176,7 @@ def chunk_of(piece: Piece) -> pb.GenerateResponse:
     )
 
 
-def finished_of(
-    last: Piece | None, *, prompt_tokens: int, tokens: int, cached: int = 0
-) -> pb.GenerateResponse:
+def finished_of(last: Piece | None, counts: TokenCounts) -> pb.GenerateResponse:
     """Return an answer's last event.
 
     Raises:
@@ -169,9 +188,9 @@ def finished_of(
     return pb.GenerateResponse(
         finished=pb.Finished(
             reason=_REASONS[finish],
-            prompt_tokens=prompt_tokens,
-            completion_tokens=tokens,
-            prompt_tokens_cached=cached,
+            prompt_tokens=counts.prompt,
+            completion_tokens=counts.output,
+            prompt_tokens_cached=counts.cached,
         )
     )
 

@@ -1,8 +1,8 @@
 """Which models the router is told that this node serves, and since when.
 
 Decides when a model is offered: one that runs in this process once it is loaded and
-proved, one that others run for as long as they answer its probe. Refuses to know leases
-and how a model runs.
+proved, one that others run for as long as they answer its probe; and when a tariff that
+moved is told again. Refuses to know leases, how a model runs and how a tariff is made.
 """
 
 import asyncio
@@ -14,10 +14,16 @@ from federated_router.kit.errors import FederationError
 from federated_router.kit.log import get_logger
 from node.engine.facts import EngineKind
 from node.served_model import ServedModel
+from node.statistics.tariffs import moved
 
 log = get_logger("offers")
 RUN_BY_OTHERS = frozenset({EngineKind.OPENAI, EngineKind.PIPELINE})
 Announce = Callable[[Sequence[registry_pb2.ModelOffer]], None]
+TariffOf = Callable[[str], registry_pb2.Tariff]
+
+
+def _no_tariff(_: str) -> registry_pb2.Tariff:
+    return registry_pb2.Tariff()
 
 
 class Offers:
@@ -26,6 +32,9 @@ class Offers:
     `tiers` is by `models/NAME`. A model that others run is probed every
     `probe_interval_s`; a request to it meanwhile fails by itself, so that one missed
     probe is enough to withdraw the offer and one that succeeds to make it again.
+
+    Tariffs are looked at every `tariff_interval_s`, and told again where one moved by
+    `tariff_move_min` of itself: to tell is to register anew.
     """
 
     def __init__(
@@ -35,12 +44,19 @@ class Offers:
         tiers: Mapping[str, str],
         announce: Announce,
         probe_interval_s: float,
+        tariff_of: TariffOf = _no_tariff,
+        tariff_interval_s: float = 60.0,
+        tariff_move_min: float = 0.1,
     ) -> None:
         self._models = models
         self._tiers = tiers
         self._announce = announce
         self._probe_interval_s = probe_interval_s
+        self._tariff_of = tariff_of
+        self._tariff_interval_s = tariff_interval_s
+        self._tariff_move_min = tariff_move_min
         self._offered: set[str] = set()
+        self._told: dict[str, registry_pb2.Tariff] = {}
 
     @property
     def probed(self) -> list[ServedModel]:
@@ -71,13 +87,23 @@ class Offers:
         await asyncio.gather(*(served.stop() for served in self._models))
 
     async def watch(self) -> None:
-        """Probe what others run, for ever; announce what changes."""
+        """Probe what others run, and look at tariffs, for ever; announce changes."""
+        since_look_s = 0.0
         while True:
             await asyncio.sleep(self._probe_interval_s)
+            since_look_s += self._probe_interval_s
             before = set(self._offered)
             await self._probe_all()
-            if before != self._offered:
+            look = since_look_s >= self._tariff_interval_s
+            since_look_s = 0.0 if look else since_look_s
+            if before != self._offered or (look and self._tariffs_moved()):
                 self._tell()
+
+    def _tariffs_moved(self) -> bool:
+        return any(
+            moved(told, self._tariff_of(model), share_min=self._tariff_move_min)
+            for model, told in self._told.items()
+        )
 
     async def _probe_all(self) -> None:
         await asyncio.gather(*map(self._probe, self.probed))
@@ -96,23 +122,31 @@ class Offers:
             self._offered.add(served.name)
 
     def _tell(self) -> None:
+        offered = [served for served in self._models if served.name in self._offered]
+        self._told = {served.name: self._tariff_of(served.name) for served in offered}
         self._announce(
             [
-                offer_of(served, tier=self._tiers[served.name])
-                for served in self._models
-                if served.name in self._offered
+                offer_of(
+                    served,
+                    tier=self._tiers[served.name],
+                    tariff=self._told[served.name],
+                )
+                for served in offered
             ]
         )
 
 
-def offer_of(served: ServedModel, *, tier: str) -> registry_pb2.ModelOffer:
-    """Return what the router is told of a model."""
+def offer_of(
+    served: ServedModel, *, tier: str, tariff: registry_pb2.Tariff
+) -> registry_pb2.ModelOffer:
+    """Return what the router is told of a model; an empty tariff is left out."""
     return registry_pb2.ModelOffer(
         model=served.name,
         context_tokens_max=served.chat.context_tokens_max,
         private_support=private_support(served),
         slots=served.slots,
         tier=tier,
+        tariff=tariff if tariff.ByteSize() else None,
     )
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 from federated_router.kit.errors import PrivateNotOffered
 from federated_router.privacy.policy import PrivatePolicy
-from node.engine.engine import ChatMessage, Pieces, Stepper
+from node.engine.engine import DEFAULT_TERMS, ChatMessage, Stepper, Terms
+from node.engine.pieces import Pieces
 from node.private.credit import Credit
 from node.private.rows import PrivateRows, build_rows
 from node.private.session import PrivateSession
@@ -35,8 +36,9 @@ async def begin_private_answer(
     messages: Sequence[ChatMessage],
     records: Sequence[str],
     stop: tuple[str, ...],
+    terms: Terms = DEFAULT_TERMS,
 ) -> PrivateAnswer:
-    """Lay out the rows in a thread and queue the generation.
+    """Lay out the rows in a thread and queue the generation on these terms.
 
     Raises:
         PromptTooLong: the public prompt alone does not fit the policy's rows.
@@ -66,7 +68,7 @@ async def begin_private_answer(
         )
         return session[0]
 
-    pieces = served.engine.run_stepper(make, stop=stop)
+    pieces = served.engine.run_stepper(make, stop=stop, terms=terms)
     return PrivateAnswer(pieces, session, public_tokens)
 
 

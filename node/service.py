@@ -17,11 +17,11 @@ from federated_router.federation.records import FailureCause
 from federated_router.kit.errors import FederationError, ModelUnknown
 from federated_router.kit.identity import Role, current_identity
 from federated_router.kit.pages import page_of
+from node.answer_events import answer_events, counts_of
 from node.config import SamplingDefaults
-from node.engine.engine import Piece, Terms
+from node.engine.engine import Terms
 from node.messages import (
-    chunk_of,
-    finished_of,
+    continuation_of,
     granted_policy,
     messages_of,
     sampling_of,
@@ -35,7 +35,6 @@ from node.served_model import ServedModel
 from node.statistics.endings import TokenCounts
 from node.statistics.recorder import RequestRecorder
 from node.statistics.timing import RequestTiming
-from node.stream import coalesced
 from node.unanswered import end_cancelled, end_failed
 
 _ROUTER = frozenset({Role.ROUTER})
@@ -136,13 +135,11 @@ class InferenceServicer(pb_grpc.InferenceServiceServicer):
         timing = self._recorder.begin(served.name, user=user, private=private)
         try:
             async with asyncio.timeout(self._request_timeout_max_s):
-                if private:
-                    events = self._private(served, generation, timing, window_s)
-                else:
-                    terms = terms_of(
-                        generation, user=user, allowed_s=self._within(allowed_s)
-                    )
-                    events = self._public(served, generation, terms, timing, window_s)
+                terms = terms_of(
+                    generation, user=user, allowed_s=self._within(allowed_s)
+                )
+                made = self._private if private else self._public
+                events = made(served, generation, terms, timing, window_s)
                 async with aclosing(events) as responses:
                     async for response in responses:
                         yield response
@@ -168,39 +165,31 @@ class InferenceServicer(pb_grpc.InferenceServiceServicer):
         window_s: float,
     ) -> AsyncGenerator[pb.GenerateResponse, None]:
         sampling = sampling_of(generation.sampling, self._defaults)
-        answer = await served.chat.begin(messages_of(generation), sampling, terms)
-        last: Piece | None = None
+        told = continuation_of(generation)
+        answer = await served.chat.begin(messages_of(generation), sampling, terms, told)
         async with aclosing(answer):
             yield self._started(served, "")
-            async with aclosing(coalesced(answer, window_s=window_s)) as merged:
-                async for piece in merged:
-                    last = piece
-                    timing.progress(
-                        TokenCounts(
-                            prompt=answer.prompt_tokens,
-                            cached=answer.prompt_tokens_cached,
-                            output=answer.completion_tokens,
-                        ),
-                        finish=piece.finish,
-                    )
-                    yield chunk_of(piece)
-        finished = finished_of(
-            last,
-            prompt_tokens=answer.prompt_tokens,
-            tokens=answer.completion_tokens,
-            cached=answer.prompt_tokens_cached,
-        )
-        timing.answer()
-        yield finished
+            events = answer_events(
+                answer,
+                timing,
+                counts=lambda: counts_of(answer),
+                window_s=window_s,
+                drawn_elsewhere=len(told.token_ids) if told else 0,
+            )
+            async with aclosing(events):
+                async for event in events:
+                    yield event
 
     async def _private(
         self,
         served: ServedModel,
         generation: pb.Generation,
+        terms: Terms,
         timing: RequestTiming,
         window_s: float,
     ) -> AsyncGenerator[pb.GenerateResponse, None]:
         """Decode privately on the granted terms; only sampled tokens leave."""
+        continuation_of(generation)
         context = generation.private_context
         policy = granted_policy(generation)
         credit = Credit(
@@ -217,27 +206,23 @@ class InferenceServicer(pb_grpc.InferenceServiceServicer):
                 messages=messages_of(generation),
                 records=[record.text.decode("utf-8") for record in context.records],
                 stop=tuple(generation.sampling.stop),
+                terms=terms,
             )
             timing.rows_laid_out(
                 rows=policy.slots + 1, row_tokens=policy.row_tokens_max
             )
             yield self._started(served, reservation)
-            last: Piece | None = None
-            async with aclosing(coalesced(answer.pieces, window_s=window_s)) as merged:
-                async for piece in merged:
-                    last = piece
-                    timing.progress(
-                        TokenCounts(
-                            prompt=answer.public_tokens, output=answer.tokens_sampled
-                        ),
-                        finish=piece.finish,
-                    )
-                    yield chunk_of(piece)
-        finished = finished_of(
-            last, prompt_tokens=answer.public_tokens, tokens=answer.tokens_sampled
-        )
-        timing.answer()
-        yield finished
+            events = answer_events(
+                answer.pieces,
+                timing,
+                counts=lambda: TokenCounts(
+                    prompt=answer.public_tokens, output=answer.tokens_sampled
+                ),
+                window_s=window_s,
+            )
+            async with aclosing(events):
+                async for event in events:
+                    yield event
 
     def _within(self, allowed_s: float | None) -> float:
         """Return how long a request may take: the caller's time or the node's most."""

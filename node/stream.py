@@ -6,7 +6,7 @@ The first piece leaves at once, so that the time to the first token stays what i
 import asyncio
 from collections.abc import AsyncGenerator
 
-from node.engine.engine import Piece, Pieces
+from node.engine.pieces import Piece, Pieces
 
 
 async def coalesced(pieces: Pieces, *, window_s: float) -> AsyncGenerator[Piece, None]:

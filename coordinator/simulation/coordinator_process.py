@@ -159,7 +159,8 @@ def coordinator_settings(
             authority=files.authority,
         ),
         store=StoreSettings(url="sqlite+aiosqlite:////nowhere/never-opened.sqlite"),
-        catalogue=CatalogueSettings(
+        catalogue=plan.catalogue
+        or CatalogueSettings(
             models=tuple(f"round-{number}" for number in range(plan.rounds)),
             regions=(REGION,),
             slot_max=plan.slot_max,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
+from coordinator.priors.settings import CatalogueSettings
 from coordinator.simulation.attack import Attack
 from coordinator.simulation.disk import Fault
 from coordinator.simulation.link import LinkConditions
@@ -82,8 +83,9 @@ class SimulationPlan:
     `fault_at` is one fault of the coordinator's store at one write, counted from 1 over
     the whole run. `clock_jumps` wall clocks jump by up to `clock_jump_s_max`, forward
     or back. With `share_rosters` a roster that one member verified is believed by the
-    others (`shared_roster`). Raises FieldInvalid
-    for what nobody can play.
+    others (`shared_roster`). A `catalogue` is for whoever records requests itself;
+    without one there is one model for each round. Raises FieldInvalid for what nobody
+    can play.
     """
 
     seed: int
@@ -108,6 +110,7 @@ class SimulationPlan:
     downtime_s: float = 3.0
     work_s: float = 0.05
     share_rosters: bool = False
+    catalogue: CatalogueSettings | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers out of range, and more parts than members."""

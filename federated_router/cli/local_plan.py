@@ -14,6 +14,9 @@ NODES_MAX = 16
 NOISE_SCALE = 4.0
 ROUNDS_EPSILON = 200
 """Enough for dozens of rounds of little noise; a real federation wants far less."""
+OUTCOME_WAIT_S = 30
+"""Who tries things out wants to see outcomes counted, and has time to report one."""
+CACHE_BYTES = 16 << 20
 POLICIES = """
 [[policies]]
 name = "standard"
@@ -144,6 +147,19 @@ def router_toml(layout: Layout, name: str, address: str, coordinator: str) -> st
         + f"""
 [registry]
 lease_s = 3.0
+
+# All nodes are processes of this machine.
+[trust]
+default = "sensitive"
+
+[choice]
+outcome_wait_s = {OUTCOME_WAIT_S}
+
+[cache.memory]
+bytes_max = {CACHE_BYTES}
+
+[footprint.carbon]
+intensities = {{ north = 30.0, south = 350.0 }}
 
 [budget]
 url = {_text(f"sqlite+aiosqlite:///{layout.state(name) / 'ledger.sqlite'}")}

@@ -28,6 +28,7 @@ from federated_router.cli.models import ModelsFailed
 from federated_router.cli.refusal import error_lines
 from federated_router.cli.screen import err
 from federated_router.cli.synthesise import synthesise
+from federated_router.cli.top import top
 from federated_router.kit.errors import FederationError
 from federated_router.kit.grpc_errors import translate
 
@@ -48,6 +49,7 @@ app.add_typer(rounds.app, name="round")
 app.add_typer(member.app, name="member")
 app.add_typer(priors.app, name="priors")
 app.command()(synthesise)
+app.command()(top)
 MODULES = {"router": "federated_router", "node": "node", "coordinator": "coordinator"}
 
 

@@ -1,15 +1,20 @@
-"""`route`: why a request goes where it goes."""
+"""`route`: why a request goes where it goes, and how it is chosen."""
 
-from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from google.protobuf.json_format import MessageToDict
 
-from federated_router.api.v1 import inference_pb2 as inference
+from federated_router.api.v1 import load_pb2, load_pb2_grpc
 from federated_router.api.v1 import routing_pb2 as pb
 from federated_router.api.v1 import routing_pb2_grpc as pb_grpc
-from federated_router.cli.screen import out, print_json, table
+from federated_router.cli.route_explain import explain
+from federated_router.cli.route_text import (
+    SCALING_COLUMNS,
+    scaling_rows,
+    shared_filters,
+    strategy_lines,
+)
+from federated_router.cli.screen import fact_lines, facts, out, print_message, table
 from federated_router.cli.session import (
     CALL_TIMEOUT_S,
     DEFAULT_UP_FILE,
@@ -20,45 +25,32 @@ from federated_router.cli.session import (
 from federated_router.kit.identity import Role
 
 app = typer.Typer(help="Routing.", no_args_is_help=True)
+app.command()(explain)
 
 
 @app.command()
-def explain(
-    model: Annotated[str, typer.Argument(help="models/ID or models/auto")],
-    prompt: Annotated[str, typer.Argument(help="What would be asked.")] = "Hello",
-    federation: UpFile = DEFAULT_UP_FILE,
-    *,
-    as_json: AsJson = False,
+def strategies(
+    federation: UpFile = DEFAULT_UP_FILE, *, as_json: AsJson = False
 ) -> None:
-    """Show every candidate's scores and the choice, without sending anything."""
-    request = pb.ExplainRouteRequest(generation=public_generation(model, prompt))
+    """List the strategies and what each is made of; the one in force is marked."""
     response = ask(
         federation,
         Role.ROUTER,
-        lambda channel: pb_grpc.RoutingServiceStub(channel).ExplainRoute(
-            request, timeout=CALL_TIMEOUT_S
+        lambda channel: pb_grpc.RoutingServiceStub(channel).ListStrategies(
+            pb.ListStrategiesRequest(), timeout=CALL_TIMEOUT_S
         ),
     )
     if as_json:
-        print_json(MessageToDict(response))
+        print_message(response)
         return
-    out.print(f"strategy {response.strategy}, priors {response.priors_revision}")
-    table(*candidate_table(response.candidates))
-    out.print(f"chosen: {response.node} with {response.model}")
-
-
-@app.command()
-def strategies(federation: UpFile = DEFAULT_UP_FILE) -> None:
-    """List the strategies; the one in force is marked."""
-    response = ask(
-        federation,
-        Role.ROUTER,
-        lambda channel: pb_grpc.RoutingServiceStub(channel).GetStrategy(
-            pb.GetStrategyRequest(), timeout=CALL_TIMEOUT_S
-        ),
-    )
-    for name in response.available:
-        out.print(f"{'*' if name == response.strategy else ' '} {name}")
+    for heading, made_of in strategy_lines(response.strategies):
+        out.print(heading, markup=False)
+        for line in fact_lines(made_of, indent=4):
+            out.print(line, markup=False)
+    filters = shared_filters(response.strategies)
+    if filters:
+        out.print()
+        facts([("filters of all", filters)])
 
 
 @app.command("set")
@@ -77,26 +69,61 @@ def set_strategy(
     out.print(f"strategy {response.strategy}")
 
 
-def public_generation(model: str, prompt: str) -> inference.Generation:
-    """Return a public request of one user turn."""
-    message = inference.Message(role=inference.ROLE_USER, content=prompt)
-    return inference.Generation(request_id="explain", model=model, messages=[message])
+@app.command()
+def outcome(
+    request_id: Annotated[str, typer.Argument(help="The request's own id.")],
+    federation: UpFile = DEFAULT_UP_FILE,
+    *,
+    rating: Annotated[
+        float | None, typer.Option(help="What its reader thought, from 0 to 1.")
+    ] = None,
+    success: Annotated[
+        bool | None,
+        typer.Option("--success/--no-success", help="Whether it served its purpose."),
+    ] = None,
+    judge: Annotated[
+        float | None, typer.Option(help="What a judge gave it, from 0 to 1.")
+    ] = None,
+    as_operator: Annotated[
+        bool, typer.Option("--as-operator", help="The operator made the request.")
+    ] = False,
+) -> None:
+    """Tell the router how good the answer to one of your requests was."""
+    if rating is None and success is None and judge is None:
+        raise typer.BadParameter(
+            "Say at least one: --rating, --success or --judge.", param_hint="--rating"
+        )
+    request = pb.ReportOutcomeRequest(
+        request_id=request_id, rating=rating, success=success, judge=judge
+    )
+    response = ask(
+        federation,
+        Role.ROUTER,
+        lambda channel: pb_grpc.RoutingServiceStub(channel).ReportOutcome(
+            request, timeout=CALL_TIMEOUT_S
+        ),
+        caller=None if as_operator else lambda found: found.client,
+    )
+    out.print(f"counted for {response.model}")
 
 
-def candidate_table(
-    candidates: Sequence[pb.RouteCandidate],
-) -> tuple[list[str], list[list[object]]]:
-    """Return headings and rows of candidates with every score."""
-    names = [score.scorer for score in candidates[0].scores] if candidates else []
-    rows: list[list[object]] = [
-        [
-            one.node,
-            one.model,
-            one.score,
-            *(score.score for score in one.scores),
-            *([""] * (len(names) - len(one.scores))),
-            one.rejected_by or "-",
-        ]
-        for one in candidates
-    ]
-    return ["node", "model", "score", *names, "rejected by"], rows
+@app.command()
+def scaling(federation: UpFile = DEFAULT_UP_FILE, *, as_json: AsJson = False) -> None:
+    """Show how many nodes each model needs, and why."""
+    response = ask(
+        federation,
+        Role.ROUTER,
+        lambda channel: load_pb2_grpc.LoadServiceStub(channel).GetScalingAdvice(
+            load_pb2.GetScalingAdviceRequest(), timeout=CALL_TIMEOUT_S
+        ),
+    )
+    if as_json:
+        print_message(response)
+        return
+    if not response.advice:
+        out.print("No node serves a model, and none was asked for lately.")
+        return
+    table(SCALING_COLUMNS, scaling_rows(response.advice))
+    out.print()
+    for line in fact_lines([(one.model, one.reason) for one in response.advice]):
+        out.print(line, markup=False)

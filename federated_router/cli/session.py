@@ -70,7 +70,7 @@ def ask(
         async with (
             federation.channel(role, as_client=identity) as channel,
             translated_errors(),
-            _silence_named(role, federation.address(role)),
+            silence_named(role, federation.address(role)),
         ):
             return await call(channel)
 
@@ -78,7 +78,7 @@ def ask(
 
 
 @asynccontextmanager
-async def _silence_named(role: Role, address: str) -> AsyncIterator[None]:
+async def silence_named(role: Role, address: str) -> AsyncIterator[None]:
     """Raise Unavailable with what to check where nobody answers at `address`."""
     try:
         yield

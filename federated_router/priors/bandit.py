@@ -31,6 +31,44 @@ _TAIL: Final = 2 * math.sqrt(math.log(2 * 1000))
 
 
 @dataclass(frozen=True, slots=True)
+class BanditEvidence:
+    """What the federation says of one model's reward, to be added to own statistics.
+
+    `gram` (features, features) and `moment` (features,) are per reward in [0, 1], the
+    gram matrix with its negative eigenvalues cut at zero. Their noise has a standard
+    deviation of `gram_noise` and `moment_noise` on each number, and `noise_bound` is
+    what the gram matrix's noise exceeds in the spectral norm once in 1,000 draws.
+    """
+
+    gram: Reals = field(repr=False)
+    moment: Reals = field(repr=False)
+    gram_noise: float
+    moment_noise: float
+    noise_bound: float
+
+
+def bandit_evidence(
+    told: BanditSums, *, gram_noise: float, moment_noise: float, reward_max: int
+) -> BanditEvidence | None:
+    """Return one model's sums to add to own ones; None where noise says nothing.
+
+    That is where no eigenvalue of the gram matrix exceeds what noise alone could make.
+    """
+    values, vectors = np.linalg.eigh(matrix_of(told))
+    bound = spectral_bound(len(told.moment), gram_noise)
+    if float(values[-1]) <= bound:
+        return None
+    gram: Reals = (vectors * np.maximum(values, 0.0)) @ vectors.T
+    return BanditEvidence(
+        gram=gram,
+        moment=np.array(told.moment, dtype=np.float64) / reward_max,
+        gram_noise=gram_noise,
+        moment_noise=moment_noise / reward_max,
+        noise_bound=bound,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class LinearReward:
     """Expected reward in [0, 1] as theta . x over the catalogue's features.
 

@@ -55,6 +55,30 @@ def read_pattern(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class PatternEvidence:
+    """Noised requests of one pattern at one model, to be added to own counts.
+
+    Both lie in order: 0 <= `successes` <= `requests`; `noise` is the standard deviation
+    on successes and on failures.
+    """
+
+    successes: float
+    requests: float
+    noise: float
+
+
+def pattern_evidence(counts: PatternCounts, *, noise: float) -> PatternEvidence | None:
+    """Return counts of a model at a pattern to add to own ones; None under the noise.
+
+    `noise` is the standard deviation on successes and on failures.
+    """
+    if counts.requests < max(SIGMAS * noise * math.sqrt(2), 1):
+        return None
+    successes = min(max(float(counts.successes), 0.0), float(counts.requests))
+    return PatternEvidence(successes, float(counts.requests), noise)
+
+
 def best_model(
     sums: Sums, pattern: str, *, samples_min: int = SAMPLES_MIN
 ) -> PatternPrior | None:

@@ -1,116 +1,223 @@
 """Attempts at one public request: where next, and whether there is a next.
 
-The point of no return is the first chunk that leaves the router: before it a failed
-attempt is repeated on another node, after it the failure is the caller's to hear.
+Until the first chunk leaves the router a failed attempt is repeated at another node,
+within a number, a budget of retries, and the request's time. From then on the answer
+goes on at another node where its tokens are known, and ends where they are not. Refuses
+to know what is sent.
 """
 
 import asyncio
 import random
-from dataclasses import dataclass, replace
+import time
+from dataclasses import dataclass, field, replace
 
 import grpc
+from prometheus_client import Counter
 
-from federated_router.api.v1 import inference_pb2 as pb
 from federated_router.kit.errors import (
+    ContinuationNotOffered,
     DeadlineExceeded,
     FederationError,
+    FieldInvalid,
     LimitReached,
     NodeLost,
-    NoNodeAvailable,
     Unavailable,
 )
 from federated_router.kit.grpc_errors import answered_by_peer, translate
 from federated_router.kit.log import get_logger
-from federated_router.proxy.deadline import Deadline
+from federated_router.proxy.asked import Asked
+from federated_router.proxy.breakers import Breakers
+from federated_router.proxy.connections import NodeUnreachable
+from federated_router.proxy.delivered import Delivered
 from federated_router.proxy.recording import Recording
+from federated_router.proxy.retry_budget import RetryBudget
+from federated_router.proxy.sent import Sent
 from federated_router.proxy.settings import ProxySettings
+from federated_router.proxy.verdicts import Verdicts
 from federated_router.routing.candidate import Candidate, RouteQuery
 from federated_router.routing.router import Router
 
 log = get_logger("proxy")
+_RETRIES = Counter(
+    "federated_router_retries",
+    "Attempts after a first one, by what became of them.",
+    ["outcome"],
+)
+_RESUMPTIONS = Counter(
+    "federated_router_resumptions", "Streams that went on at another node."
+)
+_CONTINUATION = "generation.continuation"
 
 
-@dataclass(slots=True)
-class Attempt:
-    """One try at one node; `committed` is set when its first chunk leaves."""
+@dataclass(frozen=True, slots=True)
+class Chooser:
+    """What every request's attempts share in one router."""
 
-    candidate: Candidate
-    committed: bool = False
+    router: Router
+    breakers: Breakers
+    recording: Recording
+    verdicts: Verdicts
+    budget: RetryBudget
+    settings: ProxySettings
 
 
 @dataclass(slots=True)
 class Attempts:
-    """Gives attempts until one succeeds, is committed, or none is left."""
+    """Gives nodes until one succeeds, or the request ends with an error.
 
-    router: Router
-    settings: ProxySettings
-    recording: Recording
-    generation: pb.Generation
+    `delivered` is what has left for the caller already.
+    """
+
+    chooser: Chooser
+    asked: Asked
+    delivered: Delivered
     query: RouteQuery
-    deadline: Deadline
     made: int = 0
     last_error: FederationError | None = None
     last: Candidate | None = None
+    _told_to_wait: dict[str, float] = field(default_factory=dict)
 
-    async def next(self) -> Attempt:
-        """Return an attempt at another node; raise the last error when none is left.
-
-        It runs while the router counts it, and ends by success or by `failed`.
-        """
+    async def next(self) -> Candidate:
+        """Return a node for another attempt; raise the last error when none is left."""
         try:
             if self.made:
                 await self._before_another()
+            elif not self.delivered.resumptions:
+                self.chooser.budget.request_came()
             self.made += 1
-            return Attempt(self._choose())
+            return await self._chosen()
         except FederationError as error:
             if self.last is not None:
-                self.recording.failed(self.generation, self.last, error)
+                self._ended(self.last, error)
             raise
 
-    def failed(
-        self, attempt: Attempt, error: grpc.aio.AioRpcError | FederationError
-    ) -> None:
-        """Note a failed attempt; raise what ends the request for good."""
-        known = translate(error) if isinstance(error, grpc.aio.AioRpcError) else error
-        lost = isinstance(error, grpc.aio.AioRpcError) and not answered_by_peer(error)
-        if isinstance(error, NodeLost):
-            self.recording.lost(attempt.candidate)
-        elif lost and isinstance(known, Unavailable):
-            self.recording.lost(attempt.candidate)
-            known = NodeLost(
-                f"'{attempt.candidate.node}' was lost; ask again.",
-                metadata={"node": attempt.candidate.node},
-                retry_after_s=0.1,
+    def beside(self, candidate: Candidate) -> Candidate | None:
+        """Return another node that may answer as well, None where there is none."""
+        query = self._without(candidate.node)
+        try:
+            return self.chooser.router.choose(
+                replace(query, model=candidate.model), self.asked.shape
             )
-        if attempt.committed or not isinstance(known, Unavailable | LimitReached):
-            self.recording.failed(self.generation, attempt.candidate, known)
+        except FederationError:
+            return None
+
+    def failed(self, sent: Sent, error: grpc.aio.AioRpcError | FederationError) -> None:
+        """Note a failed attempt; raise what ends the request for good."""
+        known, lost = _known(error, sent.candidate)
+        sent.failed(known, lost=lost, tokens=self.delivered.part_tokens)
+        if lost:
+            self.chooser.recording.lost(sent.candidate)
+        if not self._may_go_on(known):
+            self._ended(sent.candidate, known)
             raise known
+        self._exclude(sent.candidate, known)
         log.warning(
             "attempt failed",
-            node=attempt.candidate.node,
+            node=sent.candidate.node,
             reason=known.reason,
-            retried=True,
-        )
-        self.last_error, self.last = known, attempt.candidate
-        self.query = replace(
-            self.query, excluded=self.query.excluded | {attempt.candidate.node}
+            request=self.asked.generation.request_id,
+            resumed=self.delivered.begun,
         )
 
-    def _choose(self) -> Candidate:
+    def _may_go_on(self, error: FederationError) -> bool:
+        if self.delivered.begun:
+            if not self.delivered.can_continue:
+                return False
+            if self.delivered.resumptions + self.delivered.part_begun > (
+                self.chooser.settings.resumptions_max
+            ):
+                return False
+            if _cannot_continue(error):
+                return True
+        return isinstance(error, Unavailable | LimitReached)
+
+    def _exclude(self, candidate: Candidate, error: FederationError) -> None:
+        """Go on without this node, in a part of its own where text came from it."""
+        if self.delivered.part_begun or not self.delivered.begun:
+            self.last_error, self.last = error, candidate
+        self.query = self._without(candidate.node)
+        if error.retry_after_s is not None and not isinstance(error, NodeLost):
+            self._told_to_wait[candidate.node] = time.monotonic() + error.retry_after_s
+        if self.delivered.begun:
+            self.query = replace(self.query, model=candidate.model, models=frozenset())
+        if self.delivered.part_begun:
+            self.delivered.another_node()
+            self.made = 0
+            _RESUMPTIONS.inc()
+
+    def _without(self, node: str) -> RouteQuery:
+        return replace(self.query, excluded=self.query.excluded | {node})
+
+    async def _chosen(self) -> Candidate:
         """Return where to try next; raise what the last attempt ended with."""
+        self.chooser.breakers.refresh()
         try:
-            return self.router.choose(self.query)
-        except NoNodeAvailable:
-            raise self.last_error or NoNodeAvailable(
-                "No node can take the request now.", retry_after_s=1.0
-            ) from None
+            return await self.chooser.router.placed(self.query, self.asked.shape)
+        except FederationError:
+            if self.last_error is None:
+                raise
+        await self._wait_as_told(self.last_error)
+        try:
+            return await self.chooser.router.placed(self.query, self.asked.shape)
+        except FederationError:
+            raise self.last_error from None
+
+    async def _wait_as_told(self, error: FederationError) -> None:
+        """Wait for the node that said soonest when to come back, if that is soon."""
+        if not self._told_to_wait:
+            raise error
+        node = min(self._told_to_wait, key=self._told_to_wait.__getitem__)
+        wait_s = max(0.0, self._told_to_wait.pop(node) - time.monotonic())
+        longest_s = self.chooser.settings.retry_wait_s_max
+        if wait_s > longest_s or wait_s >= self.asked.deadline.remaining_s():
+            raise error
+        await asyncio.sleep(wait_s)
+        self.query = replace(self.query, excluded=self.query.excluded - {node})
 
     async def _before_another(self) -> None:
-        """Back off exponentially with full jitter, within deadline and number."""
-        if self.made >= self.settings.attempts_max and self.last_error is not None:
-            raise self.last_error
-        longest_s = self.settings.retry_backoff_s * 2 ** (self.made - 1)
+        """Back off exponentially with full jitter, within number, budget and time."""
+        settings = self.chooser.settings
+        if self.last_error is not None:
+            if self.made >= settings.attempts_max:
+                _RETRIES.labels("too_many").inc()
+                raise self.last_error
+            if not self.chooser.budget.take(time.monotonic()):
+                _RETRIES.labels("over_budget").inc()
+                raise self.last_error
+        _RETRIES.labels("made").inc()
+        longest_s = min(
+            settings.retry_backoff_s * 2 ** (self.made - 1),
+            settings.retry_backoff_s_max,
+        )
         pause_s = random.uniform(0, longest_s)  # noqa: S311 - jitter, not a secret.
-        if pause_s >= self.deadline.remaining_s():
+        if pause_s >= self.asked.deadline.remaining_s():
             raise DeadlineExceeded("No time is left for another attempt.")
         await asyncio.sleep(pause_s)
+
+    def _ended(self, candidate: Candidate, error: FederationError) -> None:
+        self.chooser.verdicts.failed(self.asked, candidate, error)
+
+
+def _known(
+    error: grpc.aio.AioRpcError | FederationError, candidate: Candidate
+) -> tuple[FederationError, bool]:
+    """Return an attempt's error, and whether the node was lost with it."""
+    if not isinstance(error, grpc.aio.AioRpcError):
+        return error, isinstance(error, NodeLost | NodeUnreachable)
+    known = translate(error)
+    if answered_by_peer(error) or not isinstance(known, Unavailable):
+        return known, isinstance(known, NodeLost)
+    lost = NodeLost(
+        f"'{candidate.node}' was lost; ask again.",
+        metadata={"node": candidate.node},
+        retry_after_s=0.1,
+    )
+    return lost, True
+
+
+def _cannot_continue(error: FederationError) -> bool:
+    """Return whether a node refuses only to go on with another's answer."""
+    if isinstance(error, ContinuationNotOffered):
+        return True
+    field = error.metadata.get("field", "")
+    return isinstance(error, FieldInvalid) and field.startswith(_CONTINUATION)

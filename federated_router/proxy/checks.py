@@ -30,6 +30,17 @@ def check_generation(generation: pb.Generation, settings: ProxySettings) -> None
     resource_id(generation.model, "models", field="generation.model")
     _check_messages(generation, settings)
     check_priority(generation)
+    _check(
+        generation.sensitivity in pb.Sensitivity.values(),
+        "Use one of the levels of the contract.",
+        "generation.sensitivity",
+    )
+    _check(
+        not generation.HasField("continuation"),
+        "The router sets it.",
+        "generation.continuation",
+    )
+    _check_wished_names(generation.wishes, settings)
     if generation.HasField("private_context"):
         check_private_sampling(generation.sampling)
     _check_sampling(generation.sampling, settings)
@@ -56,6 +67,18 @@ def _check_messages(generation: pb.Generation, settings: ProxySettings) -> None:
             field="generation.messages",
             metadata={"prompt_bytes_max": str(settings.prompt_bytes_max)},
         )
+
+
+def _check_wished_names(wishes: pb.RouteWishes, settings: ProxySettings) -> None:
+    """Raise for too many names; routing reads the wishes themselves."""
+    for field in ("models", "regions"):
+        _check(
+            len(getattr(wishes, field)) <= settings.wishes_names_max,
+            f"Name at most {settings.wishes_names_max}.",
+            f"generation.wishes.{field}",
+        )
+    for index, region in enumerate(wishes.regions):
+        check_id(region, field=f"generation.wishes.regions[{index}]")
 
 
 def _check_sampling(sampling: pb.Sampling, settings: ProxySettings) -> None:

@@ -13,15 +13,17 @@ from federated_router.budget.cashier import Cashier, Hold
 from federated_router.budget.pricing import Price, Pricer
 from federated_router.kit.errors import (
     FederationError,
+    NodeLost,
     NoNodeAvailable,
     PolicyUnknown,
 )
-from federated_router.kit.identity import current_identity
 from federated_router.privacy.policy import (
     RETRIEVED_BY_CONTENT,
     SELECTED_BY_ID,
     PrivatePolicy,
 )
+from federated_router.proxy.asked import Asked, asked_of
+from federated_router.proxy.bill import Bill
 from federated_router.proxy.checks import check_slots
 from federated_router.proxy.connections import (
     Connection,
@@ -29,6 +31,7 @@ from federated_router.proxy.connections import (
     NodeUnreachable,
 )
 from federated_router.proxy.deadline import Deadline
+from federated_router.proxy.neighbours import Neighbours
 from federated_router.proxy.private_answers import (
     AnswerKeys,
     PrivateAnswers,
@@ -39,8 +42,8 @@ from federated_router.proxy.private_grant import granted
 from federated_router.proxy.private_price import PrivateTerms, release_of, terms_of
 from federated_router.proxy.private_relay import PrivateRelay
 from federated_router.proxy.recording import Recording
+from federated_router.proxy.sent import Learners, Sent
 from federated_router.proxy.settings import ProxySettings
-from federated_router.routing.candidate import Candidate, RouteQuery
 from federated_router.routing.router import Router
 
 _MULTIPLIERS = {
@@ -61,6 +64,8 @@ class PrivateProxy:
         *,
         router: Router,
         connections: NodeConnections,
+        learners: Learners,
+        neighbours: Neighbours,
         pricer: Pricer,
         cashier: Cashier,
         answers: PrivateAnswers,
@@ -70,6 +75,8 @@ class PrivateProxy:
     ) -> None:
         self._router = router
         self._connections = connections
+        self._learners = learners
+        self._neighbours = neighbours
         self._pricer = pricer
         self._cashier = cashier
         self._answers = answers
@@ -87,22 +94,23 @@ class PrivateProxy:
             )
         return replace(policy, multiplier=_MULTIPLIERS[selection])
 
-    async def generate(
-        self, generation: pb.Generation, deadline: Deadline
-    ) -> AsyncGenerator[pb.GenerateResponse, None]:
+    async def generate(self, asked: Asked) -> AsyncGenerator[pb.GenerateResponse, None]:
         """Stream a private answer; `finished` leaves after its charge is durable."""
+        generation, deadline = asked.generation, asked.deadline
         context = generation.private_context
         policy = self.policy(context.policy, context.selection)
         check_slots(context, policy.slots)
-        user = current_identity().id
         terms = terms_of(generation, policy)
-        keys = self._answers.keys(generation, terms, user=user)
+        keys = self._answers.keys(generation, terms, user=asked.tenant)
         kept = await self._answers.find(keys)
         if kept is not None:
+            self._told_again(asked, kept)
             for event in events_of(kept):
                 yield event
             return
-        price = await self._pricer.price(release_of(generation, terms, user=user))
+        price = await self._pricer.price(
+            release_of(generation, terms, user=asked.tenant)
+        )
 
         async def reserve(steps_bound: int) -> Hold:
             return await self._cashier.reserve(
@@ -114,7 +122,7 @@ class PrivateProxy:
             )
 
         async with aclosing(
-            self.sample(generation, terms, keys, price, deadline, reserve=reserve)
+            self._sampled(asked, terms, keys, price, reserve=reserve)
         ) as responses:
             async for response in responses:
                 yield response
@@ -134,31 +142,77 @@ class PrivateProxy:
         `reserve` is asked once a node accepts connections, for a hold that allows the
         first instalment.
         """
+        asked = await asked_of(generation, deadline, self._neighbours.assessor)
+        async with aclosing(
+            self._sampled(asked, terms, keys, price, reserve=reserve)
+        ) as responses:
+            async for response in responses:
+                yield response
+
+    async def _sampled(
+        self,
+        asked: Asked,
+        terms: PrivateTerms,
+        keys: AnswerKeys,
+        price: Price,
+        *,
+        reserve: Reserve,
+    ) -> AsyncGenerator[pb.GenerateResponse, None]:
         async with AsyncExitStack() as stack:
-            candidate, connection = await self._connected(generation, stack)
-            stack.enter_context(self._router.counted(candidate))
+            connection, sent = await self._connected(asked, stack)
+            candidate = sent.candidate
             instalments = self._instalments(terms)
             hold = await reserve(instalments.first)
+            request = granted(asked.generation, candidate, terms, hold)
+            request.generation.priority = asked.told_priority
             relay = PrivateRelay(
                 candidate=candidate,
                 connection=connection,
-                request=granted(generation, candidate, terms, hold),
+                request=request,
                 hold=hold,
                 credit=self._credit(hold, connection, instalments),
                 price=price,
                 keys=keys,
                 answers=self._answers,
                 recording=self._recording,
-                deadline=deadline,
+                deadline=asked.deadline,
             )
             try:
                 async with aclosing(relay.events()) as responses:
                     async for response in responses:
+                        self._told(asked, sent, response)
                         yield response
             except FederationError as error:
-                self._recording.failed(generation, candidate, error)
+                sent.failed(error, lost=isinstance(error, NodeLost))
+                self._recording.failed(asked.generation, candidate, error)
                 raise
-            self._recording.answered(generation, candidate)
+            self._recording.answered(asked.generation, candidate)
+
+    def _told(self, asked: Asked, sent: Sent, response: pb.GenerateResponse) -> None:
+        """Note an event, and add what routers say of it; what is kept has no such."""
+        match response.WhichOneof("event"):
+            case "started":
+                response.started.sensitivity = asked.told_sensitivity
+            case "chunk":
+                sent.first_token()
+            case "finished":
+                finished = response.finished
+                served = sent.succeeded(finished)
+                asked.took(finished.prompt_tokens + finished.completion_tokens)
+                bill = Bill(self._neighbours.footprints, asked.tenant)
+                bill.close(
+                    sent.candidate,
+                    finished,
+                    tokens=served.completion_tokens,
+                )
+
+    def _told_again(self, asked: Asked, kept: pb.CompleteResponse) -> None:
+        """Say of a stored answer that it took nothing."""
+        asked.took(0)
+        kept.started.sensitivity = asked.told_sensitivity
+        kept.finished.footprint.CopyFrom(pb.Footprint(co2e_mg=0.0))
+        if self._neighbours.footprints is not None:
+            self._neighbours.footprints.add_cached(asked.tenant)
 
     def _instalments(self, terms: PrivateTerms) -> Instalments:
         size = self._settings.private_instalment_tokens
@@ -171,18 +225,27 @@ class PrivateProxy:
         return CreditLine(hold, connection.decoding, instalments, timeout_s=timeout_s)
 
     async def _connected(
-        self, generation: pb.Generation, stack: AsyncExitStack
-    ) -> tuple[Candidate, Connection]:
+        self, asked: Asked, stack: AsyncExitStack
+    ) -> tuple[Connection, Sent]:
         """Return a node that accepts connections; nothing is held or sent yet.
 
-        The connection is kept for new calls until `stack` is left.
+        The connection is kept for new calls, and the request counted there, until
+        `stack` is left.
         """
-        query = RouteQuery(model=generation.model, private=True)
+        query = asked.query
         for _ in range(self._settings.attempts_max):
-            candidate = self._router.choose(query)
+            self._learners.breakers.refresh()
+            candidate = await self._router.placed(query, asked.shape)
+            sent = self._learners.sent(candidate, asked.shape)
             try:
                 kept = self._connections.kept(candidate)
-                return candidate, await stack.enter_async_context(kept)
-            except NodeUnreachable:
+                connection = await stack.enter_async_context(kept)
+            except NodeUnreachable as error:
+                sent.failed(error, lost=True)
                 query = replace(query, excluded=query.excluded | {candidate.node})
+            except BaseException:
+                sent.abandoned()
+                raise
+            else:
+                return connection, stack.enter_context(sent)
         raise NoNodeAvailable("No node accepts connections now.", retry_after_s=1.0)

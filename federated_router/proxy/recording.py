@@ -1,12 +1,13 @@
 """What a router counts of the requests that it relays, and how it names their users.
 
 Decides the router's part of a request's counts: its pattern and the bandit's features
-and reward, once, when the request ends; and each node that was lost on the way, which
-can count nothing any more. What a node served or refused is the node's to count, so
-each block gets a request from one member. Only messages are read, never private
-records. Refuses to know sums and rounds.
+and reward, once, when the request ends or its outcome is known; and each node that was
+lost on the way, which can count nothing any more. What a node served or refused is the
+node's to count, so each block gets a request from one member. Only messages are read,
+never private records. Refuses to know sums and rounds.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from federated_router.api.v1 import inference_pb2 as pb
@@ -36,6 +37,15 @@ from federated_router.routing.candidate import Candidate
 
 _FAILURES: Final = (Unavailable, LimitReached, DeadlineExceeded, Internal)
 """What ends a request for a node's reasons; other errors are the caller's."""
+
+
+SUCCESS_STEPS_MIN: Final = REWARD_MAX // 2
+"""The least reward, in steps, of a request that counts as a success of its pattern."""
+
+
+def is_failure(error: FederationError) -> bool:
+    """Return whether a request ended for a node's reasons, not its caller's."""
+    return isinstance(error, _FAILURES)
 
 
 class Recording:
@@ -74,26 +84,48 @@ class Recording:
         error: FederationError,
     ) -> None:
         """Count a request that ended with this error, if that is not its caller's."""
-        if isinstance(error, _FAILURES):
+        if is_failure(error):
             self._learn(generation, candidate, succeeded=False)
+
+    def rewarded(
+        self, generation: pb.Generation, candidate: Candidate
+    ) -> Callable[[float], None]:
+        """Return what counts the request once its reward, in [0, 1], is known.
+
+        Call it at most once, at any time later, from anywhere: it keeps whose request
+        it was, and of the prompt its pattern and features alone.
+        """
+        if not self._learns:
+            return _count_nothing
+        prompt, user = _prompt(generation), self._user()
+        cell = _cell(candidate, private=generation.HasField("private_context"))
+        pattern, features = pattern_of(prompt), features_of(prompt)
+
+        def count(reward: float) -> None:
+            steps = min(REWARD_MAX, max(0, round(reward * REWARD_MAX)))
+            succeeded = steps >= SUCCESS_STEPS_MIN
+            self._statistics.record(
+                RequestRecord(
+                    cell=cell,
+                    user=user,
+                    pattern=PatternOutcome(pattern, succeeded),
+                    pull=Pull(features, steps),
+                )
+            )
+
+        return count
 
     def _learn(
         self, generation: pb.Generation, candidate: Candidate, *, succeeded: bool
     ) -> None:
-        if not self._learns:
-            return
-        prompt = _prompt(generation)
-        self._statistics.record(
-            RequestRecord(
-                cell=_cell(candidate, private=generation.HasField("private_context")),
-                user=self._user(),
-                pattern=PatternOutcome(pattern_of(prompt), succeeded),
-                pull=Pull(features_of(prompt), REWARD_MAX if succeeded else 0),
-            )
-        )
+        self.rewarded(generation, candidate)(float(succeeded))
 
     def _user(self) -> UserKey:
         return self._pseudonyms.user(current_identity(), audience="")
+
+
+def _count_nothing(_: float) -> None:
+    """Count for a router that takes part in no rounds."""
 
 
 def _prompt(generation: pb.Generation) -> Prompt:

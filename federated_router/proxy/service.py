@@ -1,18 +1,22 @@
 """InferenceService at the router: checks, then the public or the private path."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
+from dataclasses import replace
 from typing import ClassVar
 
 import grpc
 
+from federated_router.admission.gate import Admitted
 from federated_router.api.v1 import inference_pb2 as pb
 from federated_router.api.v1 import inference_pb2_grpc as pb_grpc
 from federated_router.kit.errors import Internal
 from federated_router.kit.identity import Role
 from federated_router.kit.pages import page_of
+from federated_router.proxy.asked import Asked, asked_of
 from federated_router.proxy.checks import check_generation
 from federated_router.proxy.deadline import deadline_of
+from federated_router.proxy.neighbours import ALONE, Neighbours
 from federated_router.proxy.private_proxy import PrivateProxy
 from federated_router.proxy.public_proxy import PublicProxy
 from federated_router.proxy.settings import ProxySettings
@@ -39,18 +43,23 @@ class InferenceServicer(pb_grpc.InferenceServiceServicer):
         private: PrivateProxy,
         registry: Registry,
         settings: ProxySettings,
+        neighbours: Neighbours = ALONE,
     ) -> None:
         self._public = public
         self._private = private
         self._registry = registry
         self._settings = settings
+        self._neighbours = neighbours
 
     async def Generate(
         self, request: pb.GenerateRequest, context: grpc.aio.ServicerContext
     ) -> AsyncGenerator[pb.GenerateResponse, None]:
         """Stream one answer."""
-        check_generation(request.generation, self._settings)
-        async with aclosing(self._answer(request.generation, context)) as responses:
+        asked = await self._asked(request.generation, context)
+        async with (
+            self._admitted(asked) as place,
+            aclosing(self._answer(replace(asked, place=place))) as responses,
+        ):
             async for response in responses:
                 yield response
 
@@ -58,12 +67,13 @@ class InferenceServicer(pb_grpc.InferenceServiceServicer):
         self, request: pb.CompleteRequest, context: grpc.aio.ServicerContext
     ) -> pb.CompleteResponse:
         """Return one whole answer."""
-        check_generation(request.generation, self._settings)
-        if not request.generation.HasField("private_context"):
-            deadline = deadline_of(context, self._settings)
-            return await self._public.complete(request.generation, deadline)
-        async with aclosing(self._answer(request.generation, context)) as responses:
-            return await gathered(responses)
+        asked = await self._asked(request.generation, context)
+        async with self._admitted(asked) as place:
+            asked = replace(asked, place=place)
+            if not asked.query.private:
+                return await self._public.complete(asked)
+            async with aclosing(self._answer(asked)) as responses:
+                return await gathered(responses)
 
     async def ListModels(
         self, request: pb.ListModelsRequest, _: grpc.aio.ServicerContext
@@ -82,13 +92,25 @@ class InferenceServicer(pb_grpc.InferenceServiceServicer):
         )
         return pb.ListModelsResponse(models=page, next_page_token=token)
 
-    def _answer(
+    async def _asked(
         self, generation: pb.Generation, context: grpc.aio.ServicerContext
-    ) -> AsyncGenerator[pb.GenerateResponse, None]:
+    ) -> Asked:
+        """Return the request, checked and assessed."""
+        check_generation(generation, self._settings)
         deadline = deadline_of(context, self._settings)
-        if generation.HasField("private_context"):
-            return self._private.generate(generation, deadline)
-        return self._public.generate(generation, deadline)
+        return await asked_of(generation, deadline, self._neighbours.assessor)
+
+    def _admitted(self, asked: Asked) -> AbstractAsyncContextManager[Admitted | None]:
+        """Return what the request runs inside, once it is let in."""
+        if self._neighbours.admission is None:
+            return nullcontext()
+        return self._neighbours.admission.admitted(
+            asked.admission, deadline_s=asked.deadline.remaining_s()
+        )
+
+    def _answer(self, asked: Asked) -> AsyncGenerator[pb.GenerateResponse, None]:
+        proxy = self._private if asked.query.private else self._public
+        return proxy.generate(asked)
 
 
 async def gathered(

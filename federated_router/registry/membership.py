@@ -24,6 +24,23 @@ class NodeState(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Tariff:
+    """What a thousand tokens take at a node: cost in the federation's unit, joules.
+
+    `measured` says that the joules are the node's measurements and not its model.
+    """
+
+    prompt_cost: float = 0.0
+    completion_cost: float = 0.0
+    prompt_joules: float = 0.0
+    completion_joules: float = 0.0
+    measured: bool = False
+
+
+NO_TARIFF = Tariff()
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
     """A model that a node serves at a quality tier; `slots` requests run at once."""
 
@@ -32,6 +49,7 @@ class Offer:
     private: bool
     slots: int
     tier: str = STANDARD_TIER
+    tariff: Tariff = NO_TARIFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +79,10 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A node with a lease. `name` is `nodes/ID`, `address` is `host:port`."""
+    """A node with a lease. `name` is `nodes/ID`, `address` is `host:port`.
+
+    `weight` is its share of the work beside others, above 0.
+    """
 
     name: str
     address: str
@@ -72,6 +93,7 @@ class Member:
     state: NodeState = NodeState.READY
     load: Load = field(default_factory=Load)
     shards: tuple[Shard, ...] = ()
+    weight: float = 1.0
 
     def offer(self, model: str) -> Offer | None:
         """Return what this node offers of `model`, if anything."""

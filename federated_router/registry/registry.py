@@ -79,6 +79,7 @@ class Registry:
         region: str,
         offers: Sequence[Offer],
         shards: Sequence[Shard] = (),
+        weight: float = 1.0,
         held_lease_id: str = "",
     ) -> Member:
         """Grant a lease, ending any earlier one of the same name.
@@ -94,6 +95,7 @@ class Registry:
             region=region,
             offers=tuple(offers),
             shards=tuple(shards),
+            weight=weight,
             state=_state_of(known.members.get(name), held_lease_id),
             lease_id=secrets.token_hex(8),
             lease_expires_s=now_s + self._settings.lease_s,

@@ -1,7 +1,7 @@
 """NodeRegistryService: between the contract and the registry."""
 
 from collections.abc import Callable, Mapping
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import grpc
 
@@ -13,13 +13,11 @@ from federated_router.kit.errors import FieldInvalid, RoleNotAllowed
 from federated_router.kit.identity import Role, current_identity
 from federated_router.kit.names import check_id, resource_id
 from federated_router.kit.pages import page_of
-from federated_router.priors.contents import STANDARD_TIER
-from federated_router.registry.membership import (
-    AUTO,
-    Load,
-    Member,
-    NodeState,
-    Offer,
+from federated_router.registry.membership import Load, Member, NodeState
+from federated_router.registry.model_offers import (
+    offer_messages,
+    offers_of,
+    weight_of,
 )
 from federated_router.registry.registry import Registry
 from federated_router.registry.shard_offers import (
@@ -28,7 +26,6 @@ from federated_router.registry.shard_offers import (
     shards_of,
 )
 
-MODELS_MAX = 64
 _NODE = frozenset({Role.NODE})
 _READERS = frozenset({Role.CLIENT, Role.OPERATOR})
 _STATES = {
@@ -37,8 +34,19 @@ _STATES = {
 }
 
 
+TrustedWith = Callable[[str], int]
+"""Says with how personal requests a node is trusted, a number of `Sensitivity`."""
+
+
+def _nothing_said(_: str) -> int:
+    return inference.SENSITIVITY_UNSPECIFIED
+
+
 class RegistryServicer(pb_grpc.NodeRegistryServiceServicer):
-    """Serves nodes and those who look at them."""
+    """Serves nodes and those who look at them.
+
+    `in_flight` and `trusted_with` say of `nodes/ID` what only the router knows.
+    """
 
     CALLERS: ClassVar[Mapping[str, frozenset[Role]]] = {
         "RegisterNode": _NODE,
@@ -56,8 +64,10 @@ class RegistryServicer(pb_grpc.NodeRegistryServiceServicer):
         clock: Clock,
         in_flight: Callable[[str], int],
         *,
+        trusted_with: TrustedWith = _nothing_said,
         user_epoch: str = "",
     ) -> None:
+        self._trusted_with = trusted_with
         self._user_epoch = user_epoch
         self._registry = registry
         self._clock = clock
@@ -75,7 +85,8 @@ class RegistryServicer(pb_grpc.NodeRegistryServiceServicer):
             name=node.name,
             address=_checked_address(node.address),
             region=_checked_region(node.region),
-            offers=_offers(node),
+            offers=offers_of(node),
+            weight=weight_of(node),
             shards=shards_of(node),
             held_lease_id=request.lease_id,
         )
@@ -154,7 +165,7 @@ class RegistryServicer(pb_grpc.NodeRegistryServiceServicer):
             name=member.name,
             address=member.address,
             region=member.region,
-            models=[_offer_message(offer) for offer in member.offers],
+            models=offer_messages(member.offers),
             shards=shard_messages(member.shards),
             state=_STATES[member.state],
             load=pb.NodeLoad(
@@ -162,6 +173,8 @@ class RegistryServicer(pb_grpc.NodeRegistryServiceServicer):
                 requests_waiting=member.load.waiting,
             ),
             requests_in_flight=self._in_flight(member.name),
+            weight=member.weight,
+            trusted_with=cast("inference.Sensitivity", self._trusted_with(member.name)),
         )
         expires_s = self._clock.now_s() + self._registry.lease_remaining_s(member)
         node.lease_expire_time.FromMilliseconds(int(expires_s * 1000))
@@ -187,48 +200,3 @@ def _checked_address(address: str) -> str:
 def _checked_region(region: str) -> str:
     check_id(region, field="node.region")
     return region
-
-
-def _offers(node: pb.Node) -> list[Offer]:
-    if len(node.models) > MODELS_MAX:
-        raise FieldInvalid(f"At most {MODELS_MAX} models.", field="node.models")
-    seen = {AUTO}
-    for index, offer in enumerate(node.models):
-        _check_offer(offer, f"node.models[{index}]", seen)
-        seen.add(offer.model)
-    return [
-        Offer(
-            model=offer.model,
-            context_tokens_max=offer.context_tokens_max,
-            private=offer.private_support == inference.PRIVATE_SUPPORT_OFFERED,
-            slots=offer.slots,
-            tier=offer.tier or STANDARD_TIER,
-        )
-        for offer in node.models
-    ]
-
-
-def _check_offer(offer: pb.ModelOffer, path: str, taken: set[str]) -> None:
-    resource_id(offer.model, "models", field=f"{path}.model")
-    if offer.model in taken:
-        raise FieldInvalid(
-            f"Offer each model once, and none under the name '{AUTO}'.",
-            field=f"{path}.model",
-        )
-    for name in ("context_tokens_max", "slots"):
-        if getattr(offer, name) < 1:
-            raise FieldInvalid("Use 1 or more.", field=f"{path}.{name}")
-    if offer.tier:
-        check_id(offer.tier, field=f"{path}.tier")
-
-
-def _offer_message(offer: Offer) -> pb.ModelOffer:
-    return pb.ModelOffer(
-        model=offer.model,
-        context_tokens_max=offer.context_tokens_max,
-        private_support=inference.PRIVATE_SUPPORT_OFFERED
-        if offer.private
-        else inference.PRIVATE_SUPPORT_REFUSED,
-        slots=offer.slots,
-        tier=offer.tier,
-    )

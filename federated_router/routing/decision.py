@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from federated_router.choice.choosing import ModelChoice
 from federated_router.routing.candidate import Candidate
 
 
@@ -31,13 +32,27 @@ class Scored:
 
 
 @dataclass(frozen=True, slots=True)
+class Counterfactual:
+    """What would have been chosen without one reason; None where nobody would."""
+
+    without: str
+    chosen: Candidate | None
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
-    """Every candidate, best first, and the one chosen; None where none can serve."""
+    """Every candidate, best first, and the one chosen; None where none can serve.
+
+    `model_choice` is there where the model was chosen for the prompt; counterfactuals
+    are those that differ from what was chosen.
+    """
 
     strategy: str
     priors_revision: int
     candidates: tuple[Scored, ...]
     chosen: Candidate | None
+    model_choice: ModelChoice | None = None
+    counterfactuals: tuple[Counterfactual, ...] = ()
 
 
 def added(values: Iterable[float], begin: float = 0.0) -> float:

@@ -1,55 +1,48 @@
 """A strategy is a profile: filters, weighted scorers, a picker. Pure.
 
-`choose` picks from a slate; `decide` explains that same pick with its reasons, so the
-explanation can never differ from the choice.
+A placement picks from a slate; its decision explains that same pick with its reasons,
+so the explanation can never differ from the choice.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+from federated_router.choice.choosing import ModelChoice
 from federated_router.routing.candidate import Candidate, RouteQuery
-from federated_router.routing.decision import Decision
-from federated_router.routing.filters import DEFAULT_FILTERS, Filter
-from federated_router.routing.priors_view import PriorsView
-from federated_router.routing.scorers import (
-    FREE_SLOTS,
-    PRIOR_SPEED,
-    PRIOR_SUCCESS,
-    Scorer,
+from federated_router.routing.decision import Decision, Scored
+from federated_router.routing.filters import (
+    ANOTHER_MODEL,
+    DEFAULT_FILTERS,
+    QUEUE_BELOW_LIMIT,
+    Filter,
 )
-from federated_router.routing.slate import InFlight, Slate, slate_of
-
-Picker = Callable[[Slate, InFlight, int], int]
-"""Picks a place on a slate that is not empty; the last argument is the turn."""
-
-
-def best(slate: Slate, in_flight: InFlight, _: int) -> int:
-    """Pick the best score; among equals the least busy, then the first by name."""
-    scores = slate.scores(in_flight)
-    top = max(scores)
-    first = scores.index(top)
-    if slate.entries[first].candidate.node not in in_flight:
-        return first
-    equals = (place for place, score in enumerate(scores) if score == top)
-    return min(
-        equals,
-        key=lambda place: in_flight.get(slate.entries[place].candidate.node, 0),
-    )
-
-
-def in_turn(slate: Slate, _: InFlight, turn: int) -> int:
-    """Pick one after the other by name, whatever they score."""
-    return turn % len(slate.entries)
+from federated_router.routing.moment import Moment
+from federated_router.routing.pickers import BEST, Picker
+from federated_router.routing.priors_view import PriorsView
+from federated_router.routing.slate import AnyScorer, Slate, slate_of
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A named strategy."""
+    """A named strategy.
+
+    `queue_bounded` passes over nodes whose queue is at its limit; `batched` strategies
+    place requests that come together at once.
+    """
 
     name: str
-    scorers: tuple[tuple[Scorer, float], ...]
-    picker: Picker = best
+    scorers: tuple[tuple[AnyScorer, float], ...]
+    picker: Picker = BEST
     filters: tuple[Filter, ...] = DEFAULT_FILTERS
+    description: str = ""
+    queue_bounded: bool = True
+    batched: bool = False
+
+    @property
+    def filter_names(self) -> tuple[str, ...]:
+        """Return the names of all filters, in order."""
+        names = tuple(one.name for one in self.filters)
+        return (*names, QUEUE_BELOW_LIMIT) if self.queue_bounded else names
 
     def slate(
         self, candidates: Sequence[Candidate], query: RouteQuery, priors: PriorsView
@@ -59,22 +52,80 @@ class Profile:
             candidates, query, priors, filters=self.filters, scorers=self.scorers
         )
 
-    def choose(self, slate: Slate, in_flight: InFlight, turn: int) -> Candidate | None:
-        """Return who is chosen; `turn` counts the decisions before it."""
-        if not slate.entries:
-            return None
-        return slate.candidate(self.picker(slate, in_flight, turn), in_flight)
+    def full(self, slate: Slate, moment: Moment) -> dict[int, str]:
+        """Return the places of nodes whose queue is at its limit."""
+        if not self.queue_bounded:
+            return {}
+        return {
+            place: QUEUE_BELOW_LIMIT
+            for node, requests in moment.in_flight.items()
+            for place in slate.places.get(node, ())
+            if requests >= slate.candidates[place].slots * moment.queue_factor
+        }
 
-    def explain(
-        self, slate: Slate, in_flight: InFlight, turn: int, *, priors_revision: int
-    ) -> Decision:
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """One decision at one moment: the slate, and the places that are closed now.
+
+    `closed` says which filter closed a place; `others` are candidates of models that
+    were not chosen, with `model_choice` as the reason.
+    """
+
+    profile: Profile
+    slate: Slate
+    moment: Moment
+    closed: Mapping[int, str] = field(default_factory=dict)
+    model_choice: ModelChoice | None = None
+    others: tuple[Candidate, ...] = ()
+
+    @property
+    def places(self) -> Sequence[int]:
+        """Return the places that are open."""
+        every = range(len(self.slate.candidates))
+        if not self.closed:
+            return every
+        return [place for place in every if place not in self.closed]
+
+    def chosen(self) -> Candidate | None:
+        """Return who is chosen; None where no place is open."""
+        picked = self._picked(self.places)
+        return None if picked is None else self.slate.candidate(picked, self.moment)
+
+    def take(self) -> Candidate | None:
+        """Return who is chosen, and take note that the choice was taken."""
+        places = self.places
+        picked = self._picked(places)
+        if picked is None:
+            return None
+        self.profile.picker.took(self.slate, self.moment, places, picked)
+        return self.slate.candidate(picked, self.moment)
+
+    def _picked(self, places: Sequence[int]) -> int | None:
+        if not places:
+            return None
+        return self.profile.picker.pick(self.slate, self.moment, places)
+
+    def decision(self, *, priors_revision: int) -> Decision:
         """Return that same choice with everything it rests on."""
-        ranked = sorted(slate.scored(in_flight), key=lambda one: -one.score)
+        scored = self.slate.scored(self.moment)
+        left = [one for place, one in enumerate(scored) if place not in self.closed]
+        shut = [
+            replace(scored[place], scores=(), rejected_by=name)
+            for place, name in sorted(self.closed.items())
+        ]
+        passed_over = [Scored(one, rejected_by=ANOTHER_MODEL) for one in self.others]
         return Decision(
-            strategy=self.name,
+            strategy=self.profile.name,
             priors_revision=priors_revision,
-            candidates=(*ranked, *slate.refused_now(in_flight)),
-            chosen=self.choose(slate, in_flight, turn),
+            candidates=(
+                *sorted(left, key=lambda one: -one.score),
+                *shut,
+                *self.slate.refused_now(self.moment),
+                *passed_over,
+            ),
+            chosen=self.chosen(),
+            model_choice=self.model_choice,
         )
 
 
@@ -83,22 +134,9 @@ def decide(
     candidates: Sequence[Candidate],
     query: RouteQuery,
     priors: PriorsView,
-    turn: int,
+    moment: Moment,
 ) -> Decision:
-    """Return the decision for `query`; `turn` counts the decisions before it."""
-    in_flight = {one.node: one.in_flight for one in candidates if one.in_flight}
+    """Return the decision for `query` as one that remembers nothing would make it."""
     slate = profile.slate(candidates, query, priors)
-    return profile.explain(slate, in_flight, turn, priors_revision=priors.revision)
-
-
-STRATEGIES = {
-    profile.name: profile
-    for profile in (
-        Profile("least_connections", ((FREE_SLOTS, 1.0),)),
-        Profile("round_robin", ((FREE_SLOTS, 1.0),), picker=in_turn),
-        Profile(
-            "federated_priors",
-            ((FREE_SLOTS, 1.0), (PRIOR_SUCCESS, 2.0), (PRIOR_SPEED, 2.0)),
-        ),
-    )
-}
+    placement = Placement(profile, slate, moment, profile.full(slate, moment))
+    return placement.decision(priors_revision=priors.revision)

@@ -30,6 +30,7 @@ class Scorer:
     """
 
     name: str
+    description: str
     score: Score
     live: Live | None = None
 
@@ -125,6 +126,21 @@ def _believed(beliefs: Beliefs) -> list[float]:
     ]
 
 
-FREE_SLOTS = Scorer("free_slots", _free_slots, live=_free)
-PRIOR_SPEED = Scorer("prior_speed", _prior_speed)
-PRIOR_SUCCESS = Scorer("prior_success", _prior_success)
+def _weight(
+    candidates: Sequence[Candidate], _: RouteQuery, __: PriorsView
+) -> list[float]:
+    """Prefer nodes that are to get more: the own weight by the largest."""
+    largest = max((one.weight for one in candidates), default=1.0)
+    return [one.weight / largest for one in candidates]
+
+
+FREE_SLOTS = Scorer(
+    "free_slots", "1 when idle, 0.5 when full, towards 0 beyond", _free_slots, _free
+)
+PRIOR_SPEED = Scorer(
+    "prior_speed", "the federation's median time for a token", _prior_speed
+)
+PRIOR_SUCCESS = Scorer(
+    "prior_success", "the federation's ratio of success", _prior_success
+)
+WEIGHT = Scorer("weight", "the node's weight by the largest", _weight)

@@ -1,55 +1,126 @@
 """RoutingService: between the contract and the router's decisions."""
 
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import ClassVar, Protocol
 
 import grpc
 
 from federated_router.api.v1 import inference_pb2 as inference
 from federated_router.api.v1 import routing_pb2 as pb
 from federated_router.api.v1 import routing_pb2_grpc as pb_grpc
-from federated_router.kit.errors import FieldInvalid
+from federated_router.kit.errors import FieldInvalid, FieldRequired, RequestUnknown
 from federated_router.kit.identity import Role, current_identity
 from federated_router.kit.log import get_logger
-from federated_router.kit.names import resource_id
 from federated_router.priors.publication import Priors
 from federated_router.routing.applied_priors import AppliedPriors
-from federated_router.routing.candidate import RouteQuery
-from federated_router.routing.decision import Scored
-from federated_router.routing.profile import STRATEGIES
+from federated_router.routing.explanation import explained, told
+from federated_router.routing.requests import (
+    declared_sensitivity,
+    query_of,
+    shape_of,
+)
 from federated_router.routing.router import Router
+from federated_router.sensitivity.levels import Sensitivity
 
 log = get_logger("routing")
 _READERS = frozenset({Role.CLIENT, Role.OPERATOR})
 _OPERATORS = frozenset({Role.OPERATOR})
 
 
+class Assessed(Protocol):
+    """How personal a request is, and the kinds of personal data that were found."""
+
+    @property
+    def level(self) -> Sensitivity:
+        """Return the level."""
+
+    @property
+    def kinds(self) -> Sequence[str]:
+        """Return the kinds, never the data."""
+
+
+class Assess(Protocol):
+    """Judges how personal texts are; `declared` is what their sender says."""
+
+    def __call__(
+        self, texts: Sequence[str], declared: Sensitivity | None
+    ) -> Awaitable[Assessed]:
+        """Return the judgement, never below what was declared."""
+
+
+class OutcomeReports(Protocol):
+    """Takes what callers say of their answers."""
+
+    def report(self, tenant: str, request_id: str, reward: float) -> str:
+        """Count a reward in [0, 1]; return the model; raise RequestUnknown."""
+
+
 class RoutingServicer(pb_grpc.RoutingServiceServicer):
-    """Explains and steers the router."""
+    """Explains and steers the router.
+
+    Without `assess` a request is as personal as its sender says; without `outcomes` no
+    request is known to report on.
+    """
 
     CALLERS: ClassVar[Mapping[str, frozenset[Role]]] = {
         "ExplainRoute": _READERS,
+        "ReportOutcome": _READERS,
+        "ListStrategies": _READERS,
         "GetStrategy": _READERS,
         "SetStrategy": _OPERATORS,
         "GetAppliedPriors": _READERS,
         "ApplyPriors": _OPERATORS,
     }
 
-    def __init__(self, router: Router, priors: AppliedPriors) -> None:
+    def __init__(
+        self,
+        router: Router,
+        priors: AppliedPriors,
+        *,
+        assess: Assess | None = None,
+        outcomes: OutcomeReports | None = None,
+    ) -> None:
         self._router = router
         self._priors = priors
+        self._assess = assess
+        self._outcomes = outcomes
 
     async def ExplainRoute(
         self, request: pb.ExplainRouteRequest, _: grpc.aio.ServicerContext
     ) -> pb.ExplainRouteResponse:
         """Return the decision and everything it rests on."""
-        decision = self._router.explain(query_of(request.generation))
-        return pb.ExplainRouteResponse(
-            strategy=decision.strategy,
-            priors_revision=decision.priors_revision,
-            candidates=[_candidate(one) for one in decision.candidates],
-            node=decision.chosen.node if decision.chosen else "",
-            model=decision.chosen.model if decision.chosen else "",
+        generation = request.generation
+        sensitivity, kinds = await self._judged(generation)
+        decision = self._router.explain(
+            query_of(
+                generation,
+                sensitivity=sensitivity,
+                private=generation.HasField("private_context"),
+            ),
+            shape_of(generation, tenant=current_identity().id),
+        )
+        return explained(decision, sensitivity=sensitivity, kinds=kinds)
+
+    async def ReportOutcome(
+        self, request: pb.ReportOutcomeRequest, _: grpc.aio.ServicerContext
+    ) -> pb.ReportOutcomeResponse:
+        """Count how good an answer was for the model that gave it."""
+        reward = reward_of(request)
+        if self._outcomes is None:
+            raise RequestUnknown("This router keeps no outcomes.")
+        model = self._outcomes.report(current_identity().id, request.request_id, reward)
+        return pb.ReportOutcomeResponse(model=model)
+
+    async def ListStrategies(
+        self, _: pb.ListStrategiesRequest, __: grpc.aio.ServicerContext
+    ) -> pb.ListStrategiesResponse:
+        """Return every strategy and what it is made of."""
+        in_force = self._router.strategy
+        return pb.ListStrategiesResponse(
+            strategies=[
+                told(profile, in_force=name == in_force)
+                for name, profile in sorted(self._router.strategies.items())
+            ]
         )
 
     async def GetStrategy(
@@ -57,7 +128,7 @@ class RoutingServicer(pb_grpc.RoutingServiceServicer):
     ) -> pb.GetStrategyResponse:
         """Return the strategy in force and the names there are."""
         return pb.GetStrategyResponse(
-            strategy=self._router.strategy, available=sorted(STRATEGIES)
+            strategy=self._router.strategy, available=sorted(self._router.strategies)
         )
 
     async def SetStrategy(
@@ -91,26 +162,36 @@ class RoutingServicer(pb_grpc.RoutingServiceServicer):
         )
         return pb.ApplyPriorsResponse(priors=_applied(self._priors))
 
+    async def _judged(
+        self, generation: inference.Generation
+    ) -> tuple[Sensitivity, Sequence[str]]:
+        declared = declared_sensitivity(generation)
+        if self._assess is None:
+            return declared or Sensitivity.INTERNAL, ()
+        texts = [one.content for one in generation.messages]
+        found = await self._assess(texts, declared)
+        return found.level, found.kinds
 
-def query_of(generation: inference.Generation) -> RouteQuery:
-    """Return the public features of a request; raise FieldInvalid."""
-    resource_id(generation.model, "models", field="generation.model")
-    return RouteQuery(
-        model=generation.model, private=generation.HasField("private_context")
-    )
 
+def reward_of(request: pb.ReportOutcomeRequest) -> float:
+    """Return the reward in [0, 1]: a judge's, else the rating, else success.
 
-def _candidate(one: Scored) -> pb.RouteCandidate:
-    return pb.RouteCandidate(
-        node=one.candidate.node,
-        model=one.candidate.model,
-        score=one.score,
-        scores=[
-            pb.RouteScore(scorer=s.scorer, score=s.score, weight=s.weight)
-            for s in one.scores
-        ],
-        rejected_by=one.rejected_by,
-    )
+    Raises:
+        FieldRequired: none of them is there.
+        FieldInvalid: one is outside [0, 1].
+    """
+    for name in ("judge", "rating"):
+        if request.HasField(name):
+            value: float = getattr(request, name)
+            if not 0.0 <= value <= 1.0:  # NaN is neither.
+                raise FieldInvalid("Give 0 to 1.", field=name)
+    if request.HasField("judge"):
+        return request.judge
+    if request.HasField("rating"):
+        return request.rating
+    if request.HasField("success"):
+        return 1.0 if request.success else 0.0
+    raise FieldRequired("Give a rating, success or a judge's figure.", field="rating")
 
 
 def _applied(priors: AppliedPriors) -> pb.AppliedPriors:

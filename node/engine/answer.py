@@ -7,7 +7,7 @@ for public and private requests and for every engine.
 from collections.abc import Collection, Sequence
 
 from node.engine.detokenizer import Decode, Detokenizer
-from node.engine.engine import FinishReason, Piece, TokenLogprob
+from node.engine.pieces import FinishReason, Piece, TokenLogprob
 from node.engine.stop_scanner import StopScanner
 
 
@@ -20,6 +20,15 @@ class Answer:
         self._detokenizer = Detokenizer(decode)
         self._scanner = StopScanner(stop)
         self._end_ids = frozenset(end_ids)
+        self._owed = ""
+
+    def decode_with(self, decode: Decode) -> None:
+        """Decode further tokens with the same tokenizer's copy, of another thread."""
+        self._detokenizer.decode_with(decode)
+
+    def owe(self, text: str) -> None:
+        """Let the next piece begin with text that is complete and was not shown."""
+        self._owed = text
 
     def push(
         self, token_id: int, *, last: bool, logprob: TokenLogprob | None = None
@@ -30,7 +39,9 @@ class Answer:
         end-of-sequence token has no text, and a stop string none of its own.
         """
         text, finish = self._text(token_id, last=last)
-        return Piece(text, (token_id,), finish, () if logprob is None else (logprob,))
+        owed, self._owed = self._owed, ""
+        logprobs = () if logprob is None else (logprob,)
+        return Piece(owed + text, (token_id,), finish, logprobs)
 
     def _text(self, token_id: int, *, last: bool) -> tuple[str, FinishReason | None]:
         """Return what may be shown now, and why the answer ends if it does."""

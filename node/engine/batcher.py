@@ -12,12 +12,13 @@ import torch
 from transformers import PreTrainedModel
 
 from node.engine.decoding import TokenDraw, choose_all
-from node.engine.device_map import input_device
 from node.engine.engine import Sampling
 from node.engine.kept_prefixes import KeptPrefixes
-from node.engine.kv_slots import Placement, PositionMask, SlotCache
+from node.engine.kv_slots import SlotCache
+from node.engine.mixed_pass import Mixing, lines_of
 from node.engine.prompt_order import PromptOrder
 from node.engine.rows import Drawn, Row
+from node.engine.slot_pass import SlotPass
 
 
 class Batcher:
@@ -36,13 +37,15 @@ class Batcher:
         prefill_tokens_max: int,
         prefix_cache_bytes: int = 0,
     ) -> None:
-        self._model = model
         self._slots = slots
-        self._device = input_device(model)
         self._cache = SlotCache(model.config, slots=slots, columns=context_tokens)
-        self._mask = PositionMask(model.config)
+        self._slot_pass = SlotPass(model, self._cache)
         self._order = PromptOrder(tokens_max=prefill_tokens_max)
         self._kept = KeptPrefixes(self._cache, bytes_max=prefix_cache_bytes)
+        self._mixing = Mixing(
+            weights_bytes=sum(one.nbytes for one in model.parameters()),
+            prompt_tokens_max=prefill_tokens_max,
+        )
         self._rows: list[Row] = []
         self._joined = 0
 
@@ -68,12 +71,20 @@ class Batcher:
 
     @torch.inference_mode()
     def join(
-        self, prompt_ids: Sequence[int], sampling: Sampling, tenant: str = ""
+        self,
+        prompt_ids: Sequence[int],
+        sampling: Sampling,
+        tenant: str = "",
+        drawn_ids: Sequence[int] = (),
     ) -> Row:
-        """Add a request; what the tenant's prefixes do not hold the next steps read."""
+        """Add a request; what the tenant's prefixes do not hold the next steps read.
+
+        `drawn_ids` are the tokens that its answer has already; the next follows them.
+        """
         self._joined += 1
-        draw = TokenDraw(sampling, prompt_ids)
-        row = Row(list(prompt_ids), draw, self._joined, tenant)
+        draw = TokenDraw(sampling, prompt_ids, drawn_ids)
+        tokens = [*prompt_ids, *drawn_ids]
+        row = Row(tokens, draw, self._joined, len(prompt_ids), tenant)
         row.held = row.cached = self._kept.restore(
             tenant, row.token_ids[:-1], place=len(self._rows)
         )
@@ -82,7 +93,7 @@ class Batcher:
 
     def prompt_tokens_cached(self, row: Row) -> int:
         """Return how much of the row's prompt was kept from before."""
-        return row.cached
+        return min(row.cached, row.prompt_tokens)
 
     @torch.inference_mode()
     def leave(self, row: Row) -> None:
@@ -108,12 +119,35 @@ class Batcher:
 
         A prompt that is read to its end has its first token with the same pass.
         """
-        drawn = self._prefill(self._order.next_group(self._rows))
+        group = self._order.next_group(self._rows)
+        ready = [row for row in self._rows if row.missing == 1]
+        column_bytes = self._cache.column_bytes
+        if self._mixing.is_worth(ready, group, column_bytes=column_bytes):
+            return self._mixed([*ready, *group], group)
+        return self._apart(group)
+
+    def _apart(self, group: Sequence[Row]) -> list[Drawn]:
+        """Read the group's prompts in one pass, then decode all others in one."""
+        drawn = self._prefill(group)
         served = {result.row for result in drawn}
         ready = [
             row for row in self._rows if row.missing == 1 and row not in served
         ]  # fmt: skip
         return drawn + self._decode(ready)
+
+    def _mixed(self, rows: Sequence[Row], group: Sequence[Row]) -> list[Drawn]:
+        """Give every row its next token in one pass, each missing token in a line."""
+        lines = lines_of(rows)
+        columns = torch.tensor(lines.positions)[:, None]
+        try:
+            logits = self._pass(
+                lines.rows, torch.tensor(lines.token_ids)[:, None], columns, columns
+            )
+        except Exception:  # noqa: BLE001 - apart, each failure finds its own row.
+            return self._apart(group)
+        for row in rows:
+            row.held = len(row.token_ids)
+        return self._choose(rows, logits, lines.ends)
 
     def _prefill(self, group: Sequence[Row]) -> list[Drawn]:
         """Read a part of each prompt; return failures and first tokens."""
@@ -201,28 +235,7 @@ class Batcher:
         columns: torch.Tensor,
     ) -> torch.Tensor:
         """Run the model over (r, q) tokens; return the last logits of each row."""
-        places = self._places(group)
-        together = places == list(range(places[0], places[0] + len(places)))
-        columns_used = int(positions.max()) + 1
-        positions = positions.to(self._device)
-        self._cache.place(
-            Placement(
-                torch.tensor(places, device=self._device),
-                columns.to(self._device),
-                columns_used,
-                places[0] if together else None,
-            )
-        )
-        output = self._model(
-            input_ids=ids.to(self._device),
-            position_ids=positions,
-            attention_mask=self._mask.of(positions, columns_used),
-            past_key_values=self._cache,
-            use_cache=True,
-            logits_to_keep=1,
-        )
-        logits: torch.Tensor = output.logits[:, -1]
-        return logits
+        return self._slot_pass.run(self._places(group), ids, positions, columns)
 
     def _places(self, group: Sequence[Row]) -> list[int]:
         place_of = {id(row): place for place, row in enumerate(self._rows)}

@@ -12,14 +12,14 @@ from typing import Protocol
 from node.engine.engine import (
     DEFAULT_TERMS,
     ChatMessage,
+    Continuation,
     Engine,
     EngineLoad,
-    Piece,
-    Pieces,
     Sampling,
     Terms,
 )
 from node.engine.facts import EngineFacts
+from node.engine.pieces import Piece, Pieces
 
 TOKENISE_INLINE_CHARACTERS = 4096
 
@@ -60,13 +60,18 @@ class ChatEngine(Protocol):
         messages: Sequence[ChatMessage],
         sampling: Sampling,
         terms: Terms = DEFAULT_TERMS,
+        continuation: Continuation | None = None,
     ) -> ChatAnswer:
         """Admit a request; its answer is made as it is read. Cancel it by `aclose`.
+
+        With a `continuation` what follows it is made; all tokens count.
 
         Raises:
             QueueFull: as many requests wait as may.
             PromptTooLong: prompt plus `tokens_max` exceed the context.
-            FieldInvalid: the conversation or the sampling cannot be served.
+            FieldInvalid: the conversation, the sampling or the continuation cannot be
+                served.
+            ContinuationNotOffered: this engine goes on with no other node's answer.
             Draining: the engine is stopped, or not started.
             Unavailable: what runs the model is away.
         """
@@ -104,11 +109,13 @@ class ChatEngine(Protocol):
 class TokenAnswer:
     """The `ChatAnswer` of a token engine: what it counts is what it passes on."""
 
-    def __init__(self, pieces: Pieces, *, prompt_tokens: int) -> None:
+    def __init__(
+        self, pieces: Pieces, *, prompt_tokens: int, completion_tokens: int = 0
+    ) -> None:
         self._pieces = pieces
         self.prompt_tokens = prompt_tokens
         self.prompt_tokens_cached = 0
-        self.completion_tokens = 0
+        self.completion_tokens = completion_tokens
 
     def __aiter__(self) -> "TokenAnswer":
         return self
@@ -157,11 +164,22 @@ class TokenChat:
         messages: Sequence[ChatMessage],
         sampling: Sampling,
         terms: Terms = DEFAULT_TERMS,
+        continuation: Continuation | None = None,
     ) -> TokenAnswer:
         """Tokenise the conversation and queue it; raises what `generate` raises."""
         prompt_ids = await self.prompt_ids(messages)
-        pieces = self.engine.generate(prompt_ids, sampling, terms)
-        return TokenAnswer(pieces, prompt_tokens=len(prompt_ids))
+        begun = None
+        if continuation is not None:
+            async with self.tokenising:
+                begun = await asyncio.to_thread(
+                    self.engine.go_through, continuation, sampling
+                )
+        pieces = self.engine.generate(prompt_ids, sampling, terms, begun)
+        return TokenAnswer(
+            pieces,
+            prompt_tokens=len(prompt_ids),
+            completion_tokens=0 if begun is None else len(begun.token_ids),
+        )
 
     async def prompt_ids(self, messages: Sequence[ChatMessage]) -> list[int]:
         """Tokenise a short prompt at once, a long one off the event loop."""

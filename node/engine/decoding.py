@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import torch
 
 from federated_router.kit.errors import Internal
-from node.engine.engine import Sampling, TokenLogprob
+from node.engine.engine import Sampling
 from node.engine.limits import SEED_BITS
+from node.engine.pieces import TokenLogprob
 
 NOT_A_NUMBER = "The model's answer is not a number."
 
@@ -30,17 +31,26 @@ class Choice:
 class TokenDraw:
     """The sampler of one request; greedy where the temperature is 0.
 
-    `prompt_ids` are penalised as drawn tokens are, where there is a penalty.
+    `prompt_ids` are penalised as drawn tokens are, where there is a penalty. The first
+    tokens of the answer, `drawn_ids`, were drawn elsewhere: the generator goes on where
+    it stands after them.
     """
 
-    def __init__(self, sampling: Sampling, prompt_ids: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        sampling: Sampling,
+        prompt_ids: Sequence[int] = (),
+        drawn_ids: Sequence[int] = (),
+    ) -> None:
         self._sampling = sampling
         self._generator: torch.Generator | None = None
         if sampling.temperature > 0:
             self._generator = seeded_generator(sampling.seed)
+            for _ in drawn_ids:
+                uniform_number(self._generator)
         self._seen: set[int] | None = None
         if sampling.repetition_penalty != 1:
-            self._seen = set(prompt_ids)
+            self._seen = {*prompt_ids, *drawn_ids}
 
     @property
     def takes_largest(self) -> bool:
@@ -123,6 +133,11 @@ def seeded_generator(seed: int | None) -> torch.Generator:
     return generator.manual_seed(chosen)
 
 
+def uniform_number(generator: torch.Generator) -> torch.Tensor:
+    """Return the one number that a drawn token takes, in [0, 1)."""
+    return torch.rand((), generator=generator, dtype=torch.float64)
+
+
 def drawn_by_mass(weights: torch.Tensor, generator: torch.Generator) -> int:
     """Return an index drawn with probability `weights` (V,), by one uniform number.
 
@@ -131,7 +146,7 @@ def drawn_by_mass(weights: torch.Tensor, generator: torch.Generator) -> int:
     between them. An index of weight 0 is never drawn.
     """
     mass = weights.cumsum(dim=-1)
-    uniform = torch.rand((), generator=generator, dtype=mass.dtype)
+    uniform = uniform_number(generator)
     at = int(torch.searchsorted(mass, uniform * mass[-1], right=True))
     if at < len(mass):
         return at

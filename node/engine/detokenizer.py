@@ -24,6 +24,10 @@ class Detokenizer:
         self._settled_text = ""
         self._pending: list[int] = []
 
+    def decode_with(self, decode: Decode) -> None:
+        """Decode what follows by another function, which must decode alike."""
+        self._decode = decode
+
     def push(self, token_id: int) -> str:
         """Return the text that became complete with this token, maybe none."""
         self._pending.append(token_id)

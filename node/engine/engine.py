@@ -4,19 +4,13 @@ Decides what a generation is made of; refuses to know gRPC, budgets and records.
 Implementations: `transformers_engine` (the real one), `fake_engine` (for tests).
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from enum import Enum, IntEnum
+from enum import IntEnum
 from typing import Protocol
 
-
-class FinishReason(Enum):
-    """Why a generation ended."""
-
-    END = "end"  # the model sampled an end-of-sequence token
-    STOP = "stop"  # a stop string appeared
-    LENGTH = "length"  # `tokens_max` was reached
-    CANCELLED = "cancelled"  # the caller went away
+from node.engine.answer import Answer
+from node.engine.pieces import Piece, Pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +50,7 @@ class Priority(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """On which terms a public request is served.
+    """On which terms a request waits, and a public one is served.
 
     `tenant` names whose kept prefixes it may use and add to; empty is nobody's, and
     then nothing is kept. `deadline_s`, on the monotonic clock, ends its wait.
@@ -71,35 +65,27 @@ DEFAULT_TERMS = Terms()
 
 
 @dataclass(frozen=True, slots=True)
-class TokenLogprob:
-    """A drawn token and how likely the model held it, before any shaping.
+class Continuation:
+    """The part of an answer that its caller has: another node began it.
 
-    `alternatives` are the likeliest (token id, natural logarithm), likeliest first.
+    `text_bytes` of the tokens' text, in UTF-8, were delivered; the rest is owed.
     """
 
-    token_id: int
-    logprob: float
-    alternatives: tuple[tuple[int, float], ...] = ()
+    token_ids: tuple[int, ...] = field(repr=False)
+    text_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """Newly decoded text and the token ids that it came from.
+class Begun:
+    """An answer that goes on after `token_ids`; `last` is its rest if they end it.
 
-    `text` is whole UTF-8; it may be empty while a character is incomplete or a stop
-    string may still be completing. `token_ids` holds every sampled token, the
-    end-of-sequence token too, so that counting them counts what was sampled. A slow
-    reader gets fewer, larger pieces. `finish` is set on the last piece only.
-    `logprobs` has one entry per token id where the request asked for them.
-    `prompt_tokens_cached`, on the first piece only, is how much of the prompt was kept
-    from before and not read again.
+    `answer` has read them: it holds back what they left incomplete, and owes what they
+    made complete and nobody delivered.
     """
 
-    text: str
-    token_ids: tuple[int, ...]
-    finish: FinishReason | None = None
-    logprobs: tuple[TokenLogprob, ...] = ()
-    prompt_tokens_cached: int = 0
+    answer: Answer = field(repr=False)
+    token_ids: tuple[int, ...] = field(default=(), repr=False)
+    last: Piece | None = field(default=None, repr=False)
 
 
 class Stepper(Protocol):
@@ -115,25 +101,6 @@ class Stepper(Protocol):
 
     def close(self) -> None:
         """Let go of everything held; called once or more, in the model thread."""
-        ...
-
-
-class Pieces(Protocol):
-    """One answer as it is made. Whoever asked for it owes it an `aclose`.
-
-    It is an `AsyncIterator[Piece]` that can be closed before it is read.
-    """
-
-    def __aiter__(self) -> AsyncIterator[Piece]:
-        """Return itself."""
-        ...
-
-    async def __anext__(self) -> Piece:
-        """Return the next piece once there is one."""
-        ...
-
-    async def aclose(self) -> None:
-        """Cancel what is not made yet; idempotent. Later reads end at once."""
         ...
 
 
@@ -172,13 +139,29 @@ class Engine(Protocol):
         """
         ...
 
+    def go_through(self, continuation: Continuation, sampling: Sampling) -> Begun:
+        """Return an answer that was begun elsewhere, for `generate` to go on with.
+
+        Takes as long as decoding its tokens does: call it where nothing waits, and
+        where nobody else uses `prompt_ids`.
+
+        Raises:
+            FieldInvalid: the tokens or their text are not what such an answer has.
+        """
+        ...
+
     def generate(
         self,
         prompt_ids: Sequence[int],
         sampling: Sampling,
         terms: Terms = DEFAULT_TERMS,
+        begun: Begun | None = None,
     ) -> Pieces:
         """Stream one answer; the refusals come at the call, before any work.
+
+        With `begun` the pieces are those that follow: each token is the one that an
+        undisturbed answer has there, if it is greedy or has a seed. `begun` is used
+        up.
 
         Raises:
             QueueFull: as many requests wait as may.
@@ -191,10 +174,15 @@ class Engine(Protocol):
         ...
 
     def run_stepper(
-        self, make: Callable[[], Stepper], *, stop: tuple[str, ...] = ()
+        self,
+        make: Callable[[], Stepper],
+        *,
+        stop: tuple[str, ...] = (),
+        terms: Terms = DEFAULT_TERMS,
     ) -> Pieces:
         """Stream a private job's tokens; `make` runs in the model thread.
 
+        It waits on its `terms`; nothing is kept for their tenant.
         The job is advanced one step per turn of the batch. What `make` or a step
         raises reaches this caller alone, as it was raised.
 
@@ -202,6 +190,7 @@ class Engine(Protocol):
             QueueFull: as many requests wait as may.
             FieldInvalid: a stop string is empty, or there are too many.
             Draining: the engine is stopped, or not started.
+            DeadlineExceeded: from the stream, as `generate`; `make` was not called.
         """
         ...
 

@@ -14,15 +14,16 @@ from federated_router.kit.clock import Clock
 from federated_router.kit.errors import Draining
 from node.engine.admission import Admission, JobKind, deadline_passed
 from node.engine.answer import Answer
+from node.engine.begun import Reading, fresh, gone_through
 from node.engine.engine import (
     DEFAULT_TERMS,
+    Begun,
     ChatMessage,
+    Continuation,
     EngineLoad,
-    Pieces,
     Sampling,
     Stepper,
     Terms,
-    TokenLogprob,
 )
 from node.engine.jobs import ENDED
 from node.engine.limits import (
@@ -32,11 +33,18 @@ from node.engine.limits import (
     check_sampling,
     check_stop,
 )
-from node.engine.piece_stream import Deliver, open_stream
+from node.engine.piece_stream import Deliver, complete_stream, open_stream
+from node.engine.pieces import Pieces
+from node.engine.script import (
+    END_ID,
+    ROLE_IDS,
+    VOCABULARY_SIZE,
+    ScriptedSteps,
+    certain,
+    decode,
+)
 
-END_ID = 256
-ROLE_IDS = {"system": 257, "user": 258, "assistant": 259}
-VOCABULARY_SIZE = 260
+_READING = Reading(decode, decode, frozenset({END_ID}), VOCABULARY_SIZE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +55,6 @@ class FakeSettings:
     script: str = "The patient was given metformin."
     token_delay_s: float = 0.0
     context_tokens_max: int = 512
-
-
-class ScriptedSteps:
-    """The script as a `Stepper`, so that public and private jobs run alike."""
-
-    def __init__(self, script: str, tokens_max: int) -> None:
-        self._left = [*script.encode(), END_ID][:tokens_max]
-
-    def step(self) -> tuple[int, bool]:
-        """Return the next byte of the script, or the end."""
-        token_id = self._left.pop(0)
-        return token_id, not self._left
-
-    def close(self) -> None:
-        """Forget what is left."""
-        self._left.clear()
 
 
 @dataclass(slots=True, eq=False)
@@ -101,11 +93,16 @@ class FakeEngine:
             found += [ROLE_IDS[message.role], *message.content.encode()]
         return [*found, ROLE_IDS["assistant"]]
 
+    def go_through(self, continuation: Continuation, sampling: Sampling) -> Begun:
+        """Return the script's answer as it stands after so many of its tokens."""
+        return gone_through(continuation, sampling, _READING)
+
     def generate(
         self,
         prompt_ids: Sequence[int],
         sampling: Sampling,
         terms: Terms = DEFAULT_TERMS,
+        begun: Begun | None = None,
     ) -> Pieces:
         """Stream the script, whatever the prompt; refusals come at the call."""
         check_sampling(sampling)
@@ -116,15 +113,28 @@ class FakeEngine:
             context_tokens_max=self.context_tokens_max,
             vocabulary_size=VOCABULARY_SIZE,
         )
-        make = partial(ScriptedSteps, self._settings.script, sampling.tokens_max)
-        return self._join(JobKind.PUBLIC, make, sampling.stop, terms, sampling.logprobs)
+        begun = begun or fresh(sampling, _READING)
+        if begun.last is not None:
+            return complete_stream(begun.last)
+        make = partial(
+            ScriptedSteps,
+            self._settings.script,
+            sampling.tokens_max,
+            len(begun.token_ids),
+        )
+        return self._join(JobKind.PUBLIC, make, begun.answer, terms, sampling.logprobs)
 
     def run_stepper(
-        self, make: Callable[[], Stepper], *, stop: tuple[str, ...] = ()
+        self,
+        make: Callable[[], Stepper],
+        *,
+        stop: tuple[str, ...] = (),
+        terms: Terms = DEFAULT_TERMS,
     ) -> Pieces:
         """Stream a private job's tokens; `make` runs on the event loop here."""
         check_stop(stop)
-        return self._join(JobKind.PRIVATE, make, stop)
+        answer = Answer(decode, stop=stop, end_ids={END_ID})
+        return self._join(JobKind.PRIVATE, make, answer, terms)
 
     def load(self) -> EngineLoad:
         """Return running and waiting requests."""
@@ -152,11 +162,10 @@ class FakeEngine:
         self,
         kind: JobKind,
         make: Callable[[], Stepper],
-        stop: Sequence[str],
+        answer: Answer,
         terms: Terms = DEFAULT_TERMS,
         logprobs: int | None = None,
     ) -> Pieces:
-        answer = Answer(decode, stop=stop, end_ids={END_ID})
         make_job = partial(_Job, kind, make, answer, logprobs)
         job, stream = open_stream(make_job, self._cancel)
         self._admission.join(job, terms)
@@ -223,17 +232,3 @@ class FakeEngine:
             await self._clock.sleep(self._settings.token_delay_s)
         else:
             await asyncio.sleep(0)
-
-
-def certain(token_id: int, alternatives: int | None) -> TokenLogprob | None:
-    """Return the log probability of a script, which has no other tokens."""
-    if alternatives is None:
-        return None
-    return TokenLogprob(token_id, 0.0, ((token_id, 0.0),) if alternatives else ())
-
-
-def decode(token_ids: Sequence[int]) -> str:
-    """Return the bytes among the tokens as text."""
-    return bytes(found for found in token_ids if found < END_ID).decode(
-        "utf-8", errors="replace"
-    )

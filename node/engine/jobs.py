@@ -11,8 +11,9 @@ from typing import Protocol, TypeVar
 from node.engine.admission import JobKind
 from node.engine.answer import Answer
 from node.engine.decoding import Choice
-from node.engine.engine import FinishReason, Piece, Sampling, Stepper
+from node.engine.engine import Sampling, Stepper
 from node.engine.piece_stream import Deliver
+from node.engine.pieces import FinishReason, Piece
 
 ENDED = Piece("", (), FinishReason.CANCELLED)
 
@@ -22,16 +23,24 @@ RowT_co = TypeVar("RowT_co", covariant=True)
 
 @dataclass(slots=True, eq=False)
 class PublicJob:
-    """A request of the batch. `deliver` runs on the event loop, by way of a post."""
+    """A request of the batch. `deliver` runs on the event loop, by way of a post.
+
+    `drawn_ids` are the tokens that the answer has already, `tokens` how many it has.
+    """
 
     prompt_ids: Sequence[int] = field(repr=False)
     sampling: Sampling
     tenant: str = field(repr=False)
     answer: Answer
     deliver: Deliver
+    drawn_ids: Sequence[int] = field(default=(), repr=False)
     cancelled: bool = False
-    tokens: int = 0
+    tokens: int = field(init=False)
     kind: JobKind = JobKind.PUBLIC
+
+    def __post_init__(self) -> None:
+        """Count what was drawn elsewhere."""
+        self.tokens = len(self.drawn_ids)
 
 
 @dataclass(slots=True, eq=False)
@@ -66,8 +75,17 @@ class Drawn(Protocol[RowT_co]):
 class Batch(Protocol[RowT]):
     """What the thread needs of a batcher."""
 
-    def join(self, prompt_ids: Sequence[int], sampling: Sampling, tenant: str) -> RowT:
-        """Add a request; return its row. Only `tenant`'s kept prefixes are used."""
+    def join(
+        self,
+        prompt_ids: Sequence[int],
+        sampling: Sampling,
+        tenant: str,
+        drawn_ids: Sequence[int],
+    ) -> RowT:
+        """Add a request, whose answer begins with `drawn_ids`; return its row.
+
+        Only `tenant`'s kept prefixes are used.
+        """
         ...
 
     def prompt_tokens_cached(self, row: RowT) -> int:

@@ -200,6 +200,15 @@ class SlotCache(Cache):
         for layer in self._slot_layers:
             layer.clear(row)
 
+    @property
+    def column_bytes(self) -> int:
+        """Return the bytes of one position in all layers; 0 before the first pass."""
+        return sum(
+            layer.keys[0, :, 0].nbytes + layer.values[0, :, 0].nbytes
+            for layer in self._slot_layers
+            if layer.is_initialized
+        )
+
     def sizes(self) -> list[tuple[torch.device, int]]:
         """Return each layer's device and bytes; none before the first pass."""
         return [

@@ -1,15 +1,16 @@
 """Whether what an engine will hold fits before it holds it.
 
 Decides from what was measured: the weights as they lie, and the keys and values of one
-position, which one pass over one slot shows for any architecture. Memory for requests
-is taken once, for all slots, so what fits at start fits whatever is asked later.
-Refuses to know requests. Activations of a pass are not counted; leave room for them.
+position, which one pass over one slot shows for any architecture; and from what is
+reckoned: the activations of the largest pass. Memory of public requests is taken once,
+for all slots. That of private rows and of passes is taken when they run, and must be
+free at the start. Refuses to know requests.
 """
 
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -19,6 +20,7 @@ from transformers import PreTrainedModel
 
 from node.engine.batcher import Batcher
 from node.engine.engine import Sampling
+from node.engine.pass_memory import PassShape, pass_bytes
 
 _CGROUP = Path("/sys/fs/cgroup")
 _PROBE_COLUMNS = 2
@@ -29,11 +31,17 @@ DeviceBytes = Mapping[str, int]
 
 @dataclass(frozen=True, slots=True)
 class MemoryPlan:
-    """What each device holds of weights and what it will hold of slots and prefixes."""
+    """What each device holds of weights and what it will hold besides.
+
+    `slots` and `prefixes` are of public requests, `rows` the keys and values of private
+    ones, `passes` the activations of the largest pass of either.
+    """
 
     weights: DeviceBytes
     slots: DeviceBytes
     prefixes: DeviceBytes
+    rows: DeviceBytes = field(default_factory=dict)
+    passes: DeviceBytes = field(default_factory=dict)
 
     @property
     def cache_bytes(self) -> int:
@@ -45,45 +53,104 @@ class MemoryPlan:
     ) -> None:
         """Refuse a plan that does not fit.
 
-        `limits` are sizes such as "20GiB" for all that a device may hold of the model.
+        `limits` are sizes such as "20GiB" for what a device may hold of the model for
+        good; what passes and private rows take for a while must be free beside it.
 
         Raises:
             ValueError: naming the device, the sum and what to change.
         """
         for device in sorted(self.slots):
-            slots, prefixes = self.slots[device], self.prefixes.get(device, 0)
-            weights = self.weights.get(device, 0)
+            weights, more = self.weights.get(device, 0), self._besides(device)
             if device in limits:
                 allowed = int(convert_file_size_to_int(limits[device]))
-                if weights + slots + prefixes > allowed:
+                if weights + self._for_good(device) > allowed:
                     raise ValueError(
-                        f"{_sum(device, weights, slots, prefixes)} is more than its "
-                        f"limit {limits[device]}; {_ADVICE}"
+                        f"{self._told(device)} is more than its limit "
+                        f"{limits[device]}; {_ADVICE}"
                     )
-            if slots + prefixes > free_bytes(device):
+            if more > free_bytes(device):
                 raise ValueError(
-                    f"{_sum(device, weights, slots, prefixes)} does not fit beside "
-                    f"what it holds, {_mib(free_bytes(device))} are free; {_ADVICE}"
+                    f"{self._told(device)} does not fit beside what it holds, "
+                    f"{_mib(free_bytes(device))} are free; {_ADVICE}"
                 )
 
+    def _for_good(self, device: str) -> int:
+        """Return what a device holds besides the weights as long as the engine runs."""
+        return self.slots.get(device, 0) + self.prefixes.get(device, 0)
 
-_ADVICE = "lower slots, context_tokens_max or prefix_cache_bytes"
+    def _besides(self, device: str) -> int:
+        """Return the most that a device will hold besides the weights."""
+        passing = self.rows.get(device, 0) + self.passes.get(device, 0)
+        return self._for_good(device) + passing
+
+    def _told(self, device: str) -> str:
+        return (
+            f"on device {device} weights of {_mib(self.weights.get(device, 0))}, slots "
+            f"of {_mib(self.slots.get(device, 0))}, kept prefixes of up to "
+            f"{_mib(self.prefixes.get(device, 0))}, private rows of "
+            f"{_mib(self.rows.get(device, 0))} and passes of "
+            f"{_mib(self.passes.get(device, 0))}"
+        )
 
 
-def planned_memory(
-    model: PreTrainedModel, *, slots: int, context_tokens: int, prefix_cache_bytes: int
-) -> MemoryPlan:
+_ADVICE = (
+    "lower slots, context_tokens_max, prefill_tokens_max or prefix_cache_bytes, or a "
+    "policy's slots or row_tokens_max"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """What an engine is to hold at once, in its operator's terms.
+
+    `private_rows` are the shapes of private requests, of which `private_slots` run:
+    rows of a prompt's public length, and columns for the answer too.
+    """
+
+    slots: int
+    context_tokens: int
+    prefix_cache_bytes: int = 0
+    prefill_tokens_max: int = 1
+    private_rows: tuple[PassShape, ...] = ()
+    private_slots: int = 1
+
+
+def planned_memory(model: PreTrainedModel, sizes: Sizes) -> MemoryPlan:
     """Return what an engine of these sizes takes; runs one pass over one token."""
     per_column = _bytes_per_column(model)
     # One more column than the context takes what padding writes.
-    columns = slots * (context_tokens + 1)
-    taken = {device: size * columns for device, size in per_column.items()}
+    columns = sizes.slots * (sizes.context_tokens + 1)
+    rows = _row_columns(model, sizes)
     whole = sum(per_column.values())
-    kept = {
-        device: math.ceil(prefix_cache_bytes * size / whole)
-        for device, size in per_column.items()
-    }
-    return MemoryPlan(_weights(model), taken, kept)
+    kept = sizes.prefix_cache_bytes
+    passes = _pass_bytes(model, sizes)
+    return MemoryPlan(
+        weights=_weights(model),
+        slots={device: size * columns for device, size in per_column.items()},
+        prefixes={
+            at: math.ceil(kept * size / whole) for at, size in per_column.items()
+        },
+        rows={device: math.ceil(size * rows) for device, size in per_column.items()},
+        # A pass goes through every device.
+        passes=dict.fromkeys(per_column, passes),
+    )
+
+
+def _row_columns(model: PreTrainedModel, sizes: Sizes) -> float:
+    """Return the positions of private rows: of one layer twice, while they grow."""
+    layers = int(model.config.get_text_config().num_hidden_layers)
+    most = max((one.rows * one.columns for one in sizes.private_rows), default=0)
+    return most * sizes.private_slots * (1 + 1 / layers)
+
+
+def _pass_bytes(model: PreTrainedModel, sizes: Sizes) -> int:
+    """Return what the largest pass takes; passes follow one another in one thread."""
+    tokens = math.ceil(sizes.prefill_tokens_max / sizes.slots)
+    public = PassShape(sizes.slots, tokens, sizes.context_tokens)
+    size = model.dtype.itemsize
+    return max(
+        pass_bytes(model.config, shape, size) for shape in (public, *sizes.private_rows)
+    )
 
 
 def free_bytes(device: str) -> int:
@@ -131,13 +198,6 @@ def _group_free_bytes(group: Path) -> int:
     except OSError:
         return 2**63
     return 2**63 if limit == "max" else max(0, int(limit) - current)
-
-
-def _sum(device: str, weights: int, slots: int, prefixes: int) -> str:
-    return (
-        f"on device {device} weights of {_mib(weights)}, slots of {_mib(slots)} and "
-        f"kept prefixes of up to {_mib(prefixes)}"
-    )
 
 
 def _mib(size: int) -> str:

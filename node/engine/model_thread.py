@@ -14,9 +14,9 @@ from typing import Generic
 from federated_router.kit.errors import FederationError, Internal
 from node.engine.admission import Admission, JobKind, deadline_passed
 from node.engine.decoding import Choice
-from node.engine.engine import Piece
 from node.engine.jobs import ENDED, Batch, EngineJob, PrivateJob, PublicJob, RowT
 from node.engine.piece_stream import Deliver, Outcome
+from node.engine.pieces import Piece
 
 _log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class ModelThread(Generic[RowT]):
 
     def _begin(self, job: EngineJob, batch: Batch[RowT]) -> None:
         if isinstance(job, PublicJob):
-            row = batch.join(job.prompt_ids, job.sampling, job.tenant)
+            row = batch.join(job.prompt_ids, job.sampling, job.tenant, job.drawn_ids)
             self._public[row] = job
         else:
             job.stepper = job.make()
@@ -112,10 +112,11 @@ class ModelThread(Generic[RowT]):
         """Put the row's piece in the outbox; return whether the answer is over."""
         if isinstance(outcome, Exception):
             raise outcome
+        first = job.tokens == len(job.drawn_ids)
         job.tokens += 1
         last = job.tokens >= job.sampling.tokens_max
         piece = job.answer.push(outcome.token_id, last=last, logprob=outcome.logprob)
-        if job.tokens == 1:
+        if first:
             cached = batch.prompt_tokens_cached(row)
             piece = replace(piece, prompt_tokens_cached=cached)
         return self._tell(job, piece)

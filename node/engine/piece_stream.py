@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Callable
 from typing import TypeVar
 
-from node.engine.engine import Piece
+from node.engine.pieces import Piece
 
 Outcome = Piece | BaseException
 Deliver = Callable[[Outcome], None]
@@ -101,6 +101,13 @@ def merged(first: Piece | None, second: Piece) -> Piece:
         (*first.logprobs, *second.logprobs),
         first.prompt_tokens_cached + second.prompt_tokens_cached,
     )
+
+
+def complete_stream(last: Piece) -> PieceStream:
+    """Return the stream of an answer of which only `last`, with its finish, is left."""
+    stream = PieceStream(lambda: None)
+    stream.offer(last)
+    return stream
 
 
 def open_stream(

@@ -13,12 +13,14 @@ class Row:
     """One request in the batch: its tokens, and how many of them the slots hold.
 
     Between two steps the last token is never held: the next pass makes the token after
-    it. `cached` of the prompt's tokens were not read but copied.
+    it. The first `prompt_tokens` are the prompt's, the others were drawn, here or where
+    the answer began. `cached` of all of them were not read but copied.
     """
 
     token_ids: list[int]
     draw: TokenDraw
     number: int
+    prompt_tokens: int
     tenant: str = ""
     held: int = 0
     cached: int = 0

@@ -6,11 +6,9 @@ the admission line, pieces come back by `call_soon_threadsafe`, once per turn.
 """
 
 import asyncio
-import copy
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -18,46 +16,27 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from federated_router.kit.errors import Draining
 from node.engine.admission import Admission
 from node.engine.answer import Answer
-from node.engine.batcher import Batcher
-from node.engine.device_map import LoadedModel, ModelSource, load, vocabulary_size_of
+from node.engine.begun import fresh, gone_through
 from node.engine.engine import (
     DEFAULT_TERMS,
+    Begun,
     ChatMessage,
+    Continuation,
     EngineLoad,
-    Pieces,
     Sampling,
     Stepper,
     Terms,
 )
-from node.engine.generation_limits import context_of, end_ids_of
 from node.engine.jobs import ENDED, EngineJob, PrivateJob, PublicJob
-from node.engine.limits import EngineLimits, check_prompt, check_sampling, check_stop
-from node.engine.memory import free_bytes, planned_memory
+from node.engine.limits import check_prompt, check_sampling, check_stop
 from node.engine.model_thread import ModelThread
-from node.engine.piece_stream import Deliver, Outcome, open_stream
+from node.engine.piece_stream import Deliver, Outcome, complete_stream, open_stream
+from node.engine.pieces import Pieces
 from node.engine.prompt import rendered_prompt
+from node.engine.ready_model import ReadyModel, TransformersSettings, ready_model
 from node.engine.rows import Row
-from node.engine.warm_up import warm_up
 
 _JOIN_S = 60.0
-_DECODED_MAX = 8192
-
-
-@dataclass(frozen=True, slots=True)
-class TransformersSettings:
-    """What an operator decides about the engine.
-
-    `context_tokens_max` lowers the model's own context, and with it the memory of the
-    slots; `prefill_tokens_max` bounds a pass over prompts; `threads` is torch's;
-    `prefix_cache_bytes` bounds what is kept of public prompts, 0 keeps nothing.
-    """
-
-    source: ModelSource
-    limits: EngineLimits
-    context_tokens_max: int | None = None
-    prefill_tokens_max: int = 1024
-    threads: int | None = None
-    prefix_cache_bytes: int = 0
 
 
 class TransformersEngine:
@@ -66,16 +45,10 @@ class TransformersEngine:
     def __init__(self, settings: TransformersSettings) -> None:
         self._settings = settings
         self._admission: Admission[EngineJob] = Admission(settings.limits)
-        self._loaded: LoadedModel | None = None
-        self._batcher: Batcher | None = None
-        self._cache_bytes = 0
-        self._decoder: PreTrainedTokenizerBase | None = None
+        self._ready: ReadyModel | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._stopping = False
-        self._decode_one = lru_cache(_DECODED_MAX)(
-            lambda token_id: self._decode_all([token_id])
-        )
 
     async def start(self) -> None:
         """Load the model, prove that it runs in slots, begin stepping.
@@ -103,27 +76,27 @@ class TransformersEngine:
     @property
     def model(self) -> PreTrainedModel:
         """Return the model, for steppers that run in the model thread."""
-        return self._started().model
+        return self._started().loaded.model
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
         """Return the tokenizer, for use on the event loop."""
-        return self._started().tokenizer
+        return self._started().loaded.tokenizer
 
     @property
     def layout(self) -> Mapping[str, str]:
         """Return the device of each part of the model; one part "" is all of it."""
-        return self._started().layout
+        return self._started().loaded.layout
 
     @property
     def end_ids(self) -> frozenset[int]:
         """Return the tokens that end an answer."""
-        return end_ids_of(self._started())
+        return frozenset(self._started().reading.end_ids)
 
     @property
     def context_tokens_max(self) -> int:
         """Return the longest prompt plus answer, in tokens."""
-        return context_of(self._started().model, self._settings.context_tokens_max)
+        return self._started().context_tokens_max
 
     def load(self) -> EngineLoad:
         """Return running and waiting requests, without waiting for a step."""
@@ -132,12 +105,12 @@ class TransformersEngine:
     @property
     def cache_bytes(self) -> int:
         """Return the memory of the slots, which is taken at start and stays."""
-        return self._cache_bytes
+        return 0 if self._ready is None else self._ready.cache_bytes
 
     @property
     def prefix_cache_bytes(self) -> int:
         """Return how much is kept of public prompts now."""
-        return 0 if self._batcher is None else self._batcher.kept.size_bytes
+        return 0 if self._ready is None else self._ready.batcher.kept.size_bytes
 
     @property
     def prefix_cache_bytes_max(self) -> int:
@@ -152,30 +125,51 @@ class TransformersEngine:
         """
         return rendered_prompt(self.tokenizer, messages)
 
+    def go_through(self, continuation: Continuation, sampling: Sampling) -> Begun:
+        """Return an answer that was begun elsewhere, for `generate` to go on with."""
+        return gone_through(continuation, sampling, self._started().reading)
+
     def generate(
         self,
         prompt_ids: Sequence[int],
         sampling: Sampling,
         terms: Terms = DEFAULT_TERMS,
+        begun: Begun | None = None,
     ) -> Pieces:
         """Stream one answer of the batch; refusals come at the call."""
+        reading = self._started().reading
         check_sampling(sampling)
         check_prompt(
             prompt_ids,
             sampling,
             context_tokens_max=self.context_tokens_max,
-            vocabulary_size=vocabulary_size_of(self.model),
+            vocabulary_size=reading.vocabulary_size,
         )
-        answer = self._answer(sampling.stop)
-        make_job = partial(PublicJob, tuple(prompt_ids), sampling, terms.tenant, answer)
+        begun = begun or fresh(sampling, reading)
+        if begun.last is not None:
+            return complete_stream(begun.last)
+        make_job = partial(
+            PublicJob,
+            tuple(prompt_ids),
+            sampling,
+            terms.tenant,
+            begun.answer,
+            drawn_ids=begun.token_ids,
+        )
         return self._join(make_job, terms)
 
     def run_stepper(
-        self, make: Callable[[], Stepper], *, stop: tuple[str, ...] = ()
+        self,
+        make: Callable[[], Stepper],
+        *,
+        stop: tuple[str, ...] = (),
+        terms: Terms = DEFAULT_TERMS,
     ) -> Pieces:
         """Stream a private job's tokens; `make` runs in the model thread."""
         check_stop(stop)
-        return self._join(partial(PrivateJob, make, self._answer(stop)), DEFAULT_TERMS)
+        reading = self._started().reading
+        answer = Answer(reading.decode_on, stop=stop, end_ids=reading.end_ids)
+        return self._join(partial(PrivateJob, make, answer), terms)
 
     def _join(self, make_job: Callable[[Deliver], EngineJob], terms: Terms) -> Pieces:
         job, stream = open_stream(make_job, self._cancel)
@@ -186,34 +180,15 @@ class TransformersEngine:
         if not self._admission.withdraw(job):
             job.cancelled = True
 
-    def _answer(self, stop: Sequence[str]) -> Answer:
-        return Answer(self._decode, stop=stop, end_ids=self.end_ids)
-
-    def _decode(self, token_ids: Sequence[int]) -> str:
-        # Each token is decoded once alone, as context of the next: mostly known ones.
-        if len(token_ids) == 1:
-            return self._decode_one(token_ids[0])
-        return self._decode_all(token_ids)
-
-    def _decode_all(self, token_ids: Sequence[int]) -> str:
-        if self._decoder is None:
-            raise Draining("The engine is not started.")
-        text = self._decoder.decode(
-            list(token_ids),
-            skip_special_tokens=True,
-            clean_up_tokenization_spaces=False,
-        )
-        return str(text)
-
-    def _started(self) -> LoadedModel:
-        if self._loaded is None:
+    def _started(self) -> ReadyModel:
+        if self._ready is None:
             raise Draining("The engine is not started; ask another node.")
-        return self._loaded
+        return self._ready
 
     def _run(self, ready: "asyncio.Future[None]") -> None:
         """Be the model thread: load, announce, step until closed."""
         try:
-            batcher = self._load()
+            self._ready = ready_model(self._settings)
         except Exception as failure:  # noqa: BLE001 - raised again by `start`.
             self._on_loop(partial(_settle, ready, failure))
             return
@@ -222,45 +197,7 @@ class TransformersEngine:
             self._admission.open()
         self._on_loop(partial(_settle, ready, None))
         with torch.inference_mode():
-            ModelThread[Row](self._admission, self._post).run(batcher)
-
-    def _load(self) -> Batcher:
-        if self._settings.threads is not None:
-            # Only the thread that calls this is set: OpenMP counts per thread.
-            torch.set_num_threads(self._settings.threads)
-        loaded = load(self._settings.source)
-        batcher = self._fitting_batcher(loaded.model)
-        context_tokens = context_of(loaded.model, self._settings.context_tokens_max)
-        warm_up(loaded.model, batcher, context_tokens=context_tokens)
-        self._batcher = batcher
-        self._loaded = loaded
-        # A fast tokenizer must not be used by two threads at once: one copy each.
-        self._decoder = copy.deepcopy(loaded.tokenizer)
-        return batcher
-
-    def _fitting_batcher(self, model: PreTrainedModel) -> Batcher:
-        """Return the slots, once their memory is known to be there.
-
-        Raises:
-            ValueError: it is not, or the model cannot run in slots.
-        """
-        settings = self._settings
-        context_tokens = context_of(model, settings.context_tokens_max)
-        plan = planned_memory(
-            model,
-            slots=settings.limits.slots,
-            context_tokens=context_tokens,
-            prefix_cache_bytes=settings.prefix_cache_bytes,
-        )
-        plan.require(limits=settings.source.memory_max, free_bytes=free_bytes)
-        self._cache_bytes = plan.cache_bytes
-        return Batcher(
-            model,
-            slots=settings.limits.slots,
-            context_tokens=context_tokens,
-            prefill_tokens_max=settings.prefill_tokens_max,
-            prefix_cache_bytes=settings.prefix_cache_bytes,
-        )
+            ModelThread[Row](self._admission, self._post).run(self._ready.batcher)
 
     def _post(self, outbox: list[tuple[Deliver, Outcome]]) -> None:
         self._on_loop(partial(_deliver_all, outbox))

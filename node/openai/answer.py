@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 import httpx2
 
 from federated_router.kit.errors import FieldInvalid, Internal
-from node.config import UpstreamSettings
-from node.engine.engine import FinishReason, Piece, Sampling
+from node.engine.engine import Sampling
+from node.engine.pieces import FinishReason, Piece
 from node.engine.stop_scanner import StopScanner
+from node.model_settings import UpstreamSettings
 from node.openai.events import DONE, Event, Usage, event_of
 from node.openai.refusals import away, garbled
 

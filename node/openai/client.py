@@ -14,7 +14,7 @@ from typing import Final
 import httpx2
 
 from federated_router.kit.errors import Draining
-from node.config import UpstreamSettings
+from node.model_settings import UpstreamSettings
 from node.openai.refusals import away, failure_of, refusal_of
 from node.openai.request import MODELS_PATH, PATH, Body
 

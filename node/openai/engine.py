@@ -15,22 +15,26 @@ from typing import Final
 
 import httpx2
 
-from federated_router.kit.errors import FederationError, Internal
+from federated_router.kit.errors import (
+    ContinuationNotOffered,
+    FederationError,
+    Internal,
+)
 from federated_router.kit.log import get_logger
-from node.config import UpstreamSettings
 from node.engine.admission import Admission, JobKind, deadline_passed
 from node.engine.engine import (
     DEFAULT_TERMS,
     ChatMessage,
+    Continuation,
     EngineLoad,
-    FinishReason,
-    Piece,
     Sampling,
     Terms,
 )
 from node.engine.facts import EngineFacts, ModelPart
 from node.engine.limits import EngineLimits
 from node.engine.piece_stream import Deliver, PieceStream, open_stream
+from node.engine.pieces import FinishReason, Piece
+from node.model_settings import UpstreamSettings
 from node.openai.answer import AnswerReader, Counts, pieces_of
 from node.openai.client import UpstreamClient
 from node.openai.refusals import failure_of
@@ -143,8 +147,18 @@ class UpstreamEngine:
         messages: Sequence[ChatMessage],
         sampling: Sampling,
         terms: Terms = DEFAULT_TERMS,
+        continuation: Continuation | None = None,
     ) -> UpstreamAnswer:
-        """Put the request in line; what the server refuses comes with the answer."""
+        """Put the request in line; what the server refuses comes with the answer.
+
+        Raises:
+            ContinuationNotOffered: the API has no way to say that an answer goes on.
+        """
+        if continuation is not None:
+            raise ContinuationNotOffered(
+                "Another server runs this model, and goes on with no answer of others; "
+                "ask another node, or begin anew."
+            )
         check_request(messages, sampling, self._settings)
         counts = Counts()
         body = body_of(messages, sampling, self._settings)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from federated_router.kit.errors import FederationError
-from node.engine.engine import FinishReason, TokenLogprob
+from node.engine.pieces import FinishReason, TokenLogprob
 from node.openai.refusals import away, garbled, refusal_of
 
 DONE: Final = "[DONE]"

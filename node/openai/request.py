@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from federated_router.kit.errors import PromptTooLong
-from node.config import UpstreamSettings
 from node.engine.engine import ChatMessage, Sampling
 from node.engine.limits import check_messages, check_sampling
+from node.model_settings import UpstreamSettings
 
 PATH: Final = "chat/completions"
 MODELS_PATH: Final = "models"

@@ -13,10 +13,10 @@ from functools import partial
 from federated_router.kit.errors import FederationError, Internal
 from federated_router.kit.log import get_logger
 from node.engine.admission import Admission, JobKind, deadline_passed
-from node.engine.answer import Answer
-from node.engine.engine import EngineLoad, FinishReason, Piece, Pieces, Sampling, Terms
+from node.engine.engine import Begun, EngineLoad, Sampling, Terms
 from node.engine.limits import EngineLimits
 from node.engine.piece_stream import Deliver, Outcome, open_stream
+from node.engine.pieces import FinishReason, Piece, Pieces
 
 log = get_logger("pipeline")
 _TIMER_SLACK_S = 0.001
@@ -25,11 +25,11 @@ _ENDED = Piece("", (), FinishReason.CANCELLED)
 
 @dataclass(slots=True, eq=False)
 class AnswerJob:
-    """One request, and the answer in the making."""
+    """One request, and the answer in the making; another node may have begun it."""
 
     prompt_ids: tuple[int, ...]
     sampling: Sampling
-    answer: Answer
+    begun: Begun
     deliver: Deliver
     kind: JobKind = JobKind.PUBLIC
     task: "asyncio.Task[None] | None" = None
@@ -69,7 +69,7 @@ class AnswerTasks:
         self,
         prompt_ids: tuple[int, ...],
         sampling: Sampling,
-        answer: Answer,
+        begun: Begun,
         terms: Terms,
     ) -> Pieces:
         """Put a request in line and return the stream of its answer.
@@ -79,7 +79,7 @@ class AnswerTasks:
             Draining: `open` was not called, or `stop` was.
         """
         job, stream = open_stream(
-            partial(AnswerJob, prompt_ids, sampling, answer), self._cancel
+            partial(AnswerJob, prompt_ids, sampling, begun), self._cancel
         )
         self._admission.join(job, terms)
         self._refuse_at(terms.deadline_s)

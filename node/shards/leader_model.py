@@ -4,15 +4,16 @@ Decides what is read from the directory; refuses to know requests and shards.
 """
 
 import copy
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from transformers import AutoTokenizer, GenerationConfig, PreTrainedTokenizerBase
 
+from node.engine.begun import Reading
 from node.engine.device_map import LoadedModel
 from node.engine.generation_limits import context_of, end_ids_of
+from node.engine.token_text import TokenText
 from node.shards.codec import check_type
 from node.shards.parts import Ends, load_ends
 
@@ -29,27 +30,25 @@ class LeaderSource:
 
 @dataclass(frozen=True, slots=True)
 class LeaderModel:
-    """A model without its layers. `decoder` is a tokenizer for another thread's use."""
+    """A model without its layers. `text_of` has a tokenizer of its own."""
 
     ends: Ends
     tokenizer: PreTrainedTokenizerBase
-    decoder: PreTrainedTokenizerBase
+    text_of: TokenText
     end_ids: frozenset[int]
     context_tokens_max: int
+
+    @property
+    def reading(self) -> Reading:
+        """Return how tokens become text: on the event loop, and in a thread before."""
+        return Reading(
+            TokenText(self.tokenizer), self.text_of, self.end_ids, self.vocabulary_size
+        )
 
     @property
     def vocabulary_size(self) -> int:
         """Return how many token ids the model takes."""
         return self.ends.vocabulary_size
-
-    def text_of(self, token_ids: Sequence[int]) -> str:
-        """Return the text of tokens of an answer."""
-        text = self.decoder.decode(
-            list(token_ids),
-            skip_special_tokens=True,
-            clean_up_tokenization_spaces=False,
-        )
-        return str(text)
 
 
 def load_leader(source: LeaderSource) -> LeaderModel:
@@ -72,7 +71,7 @@ def load_leader(source: LeaderSource) -> LeaderModel:
         ends=ends,
         tokenizer=tokenizer,
         # A fast tokenizer must not be used by two threads at once: one copy each.
-        decoder=copy.deepcopy(tokenizer),
+        text_of=TokenText(copy.deepcopy(tokenizer)),
         end_ids=end_ids_of(LoadedModel(ends.model, tokenizer, {})),
         context_tokens_max=context_of(ends.model, source.context_tokens_max),
     )

@@ -12,23 +12,22 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import NoReturn
 
-from federated_router.kit.errors import (
-    Draining,
-    PrivateNotOffered,
-)
-from node.engine.answer import Answer
+from federated_router.kit.errors import Draining, PrivateNotOffered
+from node.engine.begun import fresh, gone_through
 from node.engine.decoding import TokenDraw
 from node.engine.engine import (
     DEFAULT_TERMS,
+    Begun,
     ChatMessage,
+    Continuation,
     EngineLoad,
-    Piece,
-    Pieces,
     Sampling,
     Stepper,
     Terms,
 )
 from node.engine.limits import EngineLimits, check_prompt, check_sampling
+from node.engine.piece_stream import complete_stream
+from node.engine.pieces import Piece, Pieces
 from node.engine.prompt import rendered_prompt
 from node.shards.answer_tasks import AnswerJob, AnswerTasks
 from node.shards.directory import Directory, Wish, missing
@@ -139,11 +138,16 @@ class PipelineEngine:
         """
         return rendered_prompt(self.model.tokenizer, messages)
 
+    def go_through(self, continuation: Continuation, sampling: Sampling) -> Begun:
+        """Return an answer that was begun elsewhere, for `generate` to go on with."""
+        return gone_through(continuation, sampling, self.model.reading)
+
     def generate(
         self,
         prompt_ids: Sequence[int],
         sampling: Sampling,
         terms: Terms = DEFAULT_TERMS,
+        begun: Begun | None = None,
     ) -> Pieces:
         """Stream one answer; refusals come at the call."""
         model = self.model
@@ -154,18 +158,24 @@ class PipelineEngine:
             context_tokens_max=model.context_tokens_max,
             vocabulary_size=model.vocabulary_size,
         )
-        answer = Answer(model.text_of, stop=sampling.stop, end_ids=model.end_ids)
-        return self._tasks.begin(tuple(prompt_ids), sampling, answer, terms)
+        begun = begun or fresh(sampling, model.reading)
+        if begun.last is not None:
+            return complete_stream(begun.last)
+        return self._tasks.begin(tuple(prompt_ids), sampling, begun, terms)
 
     def run_stepper(
-        self, make: Callable[[], Stepper], *, stop: tuple[str, ...] = ()
+        self,
+        make: Callable[[], Stepper],
+        *,
+        stop: tuple[str, ...] = (),
+        terms: Terms = DEFAULT_TERMS,
     ) -> NoReturn:
         """Refuse: private rows are decoded where the whole model runs.
 
         Raises:
             PrivateNotOffered: always.
         """
-        del make, stop
+        del make, stop, terms
         raise PrivateNotOffered(
             "The layers of this model run on several nodes, which would all see the "
             "records; private decoding needs the whole model on one node.",
@@ -206,11 +216,12 @@ class PipelineEngine:
     async def _tokens(self, job: AnswerJob, session: Session) -> Piece:
         """Deliver all pieces of an answer but the last, which is returned."""
         thread = self._started().thread
-        draw = TokenDraw(job.sampling, job.prompt_ids)
-        hidden = await thread.embed(job.prompt_ids)
-        for count in range(1, job.sampling.tokens_max + 1):
+        drawn_ids = job.begun.token_ids
+        draw = TokenDraw(job.sampling, job.prompt_ids, drawn_ids)
+        hidden = await thread.embed([*job.prompt_ids, *drawn_ids])
+        for count in range(len(drawn_ids) + 1, job.sampling.tokens_max + 1):
             found = await thread.choose(await session.forward(hidden), draw)
-            piece = job.answer.push(
+            piece = job.begun.answer.push(
                 found.choice.token_id,
                 last=count == job.sampling.tokens_max,
                 logprob=found.choice.logprob,

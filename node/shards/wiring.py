@@ -14,10 +14,11 @@ from federated_router.kit.config import ConfigurationError
 from federated_router.kit.grpc_client import Channels
 from federated_router.kit.grpc_server import ServiceBinding
 from federated_router.kit.identity import Role
-from node.config import ModelSettings, NodeSettings, PipelineSettings, ShardSettings
+from node.config import NodeSettings
 from node.engine.device_map import causal_config
 from node.engine.facts import EngineFacts, ModelPart
 from node.engine.limits import EngineLimits
+from node.model_settings import ModelSettings, PipelineSettings, ShardSettings
 from node.shards.directory import Directory, PipelineTerms, Wish
 from node.shards.layers import LayerRange
 from node.shards.leader_model import LeaderModel, LeaderSource

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from federated_router.federation.records import FailureCause
 from federated_router.priors.contents import Cell
-from node.engine.engine import FinishReason
+from node.engine.pieces import FinishReason
 from node.statistics.energy_sources import EnergySource
 
 

@@ -27,6 +27,7 @@ from node.statistics.energy_shares import EnergyShares
 from node.statistics.latency import MS_PER_S, latency_ms_per_token
 from node.statistics.modes import LatencyModes
 from node.statistics.served import ServedRequests
+from node.statistics.tariffs import Tariffs
 from node.statistics.timing import Joules, RequestTiming, TimedRequest
 
 NO_COSTS = ModelCosts()
@@ -37,7 +38,8 @@ class RequestRecorder:
     """Times the requests that this node serves in its region.
 
     `costs` is by `models/NAME`; `carbon_g_per_kwh` is the region's intensity, where it
-    is configured. `shares` divides the machine's measured energy.
+    is configured. `shares` divides the machine's measured energy;
+    `tariffs` learn from what requests took.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class RequestRecorder:
         modes: LatencyModes | None = None,
         served: ServedRequests | None = None,
         shares: EnergyShares | None = None,
+        tariffs: Tariffs | None = None,
     ) -> None:
         self._region = region
         self._statistics = statistics
@@ -60,6 +63,7 @@ class RequestRecorder:
         self._modes = modes
         self._served = served or ServedRequests()
         self._shares = shares
+        self._tariffs = tariffs
 
     def begin(
         self, model: str, *, user: UserKey | None = None, private: bool = False
@@ -101,6 +105,8 @@ class RequestRecorder:
             ),
         )
         self._served.add(ended)
+        if self._tariffs is not None:
+            self._tariffs.add(ended)
         if ended.ending not in _NOT_RECORDED:
             self._record(ended, user)
         if ended.answered and self._modes is not None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from federated_router.federation.records import FailureCause
-from node.engine.engine import FinishReason
+from node.engine.pieces import FinishReason
 from node.statistics.endings import Ending, TokenCounts
 from node.statistics.energy_shares import EnergyShare, EnergyShares
 from node.statistics.energy_sources import EnergySource

@@ -12,7 +12,8 @@ from federated_router.federation.own_statistics import OwnStatistics, own_statis
 from federated_router.federation.statistics import Statistics
 from federated_router.kit.clock import Clock
 from federated_router.kit.daemon import Background
-from node.config import EnergyMeterName, EnergySettings, ModelSettings, NodeSettings
+from node.config import EnergyMeterName, EnergySettings, NodeSettings
+from node.model_settings import ModelSettings
 from node.statistics.costs import ModelCosts
 from node.statistics.energy_metering import EnergyMetering, OpenMeter
 from node.statistics.energy_shares import EnergyShares
@@ -22,6 +23,7 @@ from node.statistics.nvml import NvmlMeter
 from node.statistics.rapl import RaplMeter
 from node.statistics.recorder import RequestRecorder
 from node.statistics.served import ServedRequests
+from node.statistics.tariffs import ModelRates, Tariffs
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class StatisticsLimb:
 
     recorder: RequestRecorder
     own: OwnStatistics
+    tariffs: Tariffs
     resources: Sequence[AbstractAsyncContextManager[object]]
     background: Mapping[str, Background]
 
@@ -45,6 +48,7 @@ def statistics_limb(
     metering = EnergyMetering(
         _meters(energy), shares, clock=clock, interval_s=energy.interval_s
     )
+    tariffs = Tariffs({f"models/{one.name}": _rates(one) for one in settings.models})
     recorder = RequestRecorder(
         region=settings.region,
         statistics=statistics,
@@ -54,9 +58,11 @@ def statistics_limb(
         modes=modes,
         served=served,
         shares=shares,
+        tariffs=tariffs,
     )
     return StatisticsLimb(
         recorder=recorder,
+        tariffs=tariffs,
         own=own_statistics(
             statistics,
             shapes=modes.shapes,
@@ -91,4 +97,13 @@ def _costs(model: ModelSettings) -> ModelCosts:
         token_price=model.token_price,
         power_w=model.power_w,
         runs_here=model.upstream is None and model.pipeline is None,
+    )
+
+
+def _rates(model: ModelSettings) -> ModelRates:
+    return ModelRates(
+        prompt_token_price=model.prompt_token_price,
+        token_price=model.token_price,
+        prompt_token_j=model.prompt_token_j,
+        token_j=model.token_j,
     )

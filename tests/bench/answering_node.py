@@ -1,7 +1,8 @@
-"""The node under a router benchmark: answers at once, with bytes made beforehand.
+"""The node under a router benchmark: answers with bytes made beforehand.
 
-Run as `python -m tests.bench.answering_node PKI ADDRESS NODE_ID`. It costs as
-little as a Python gRPC server over mTLS can, so that the router is what is measured.
+Run as `python -m tests.bench.answering_node PKI ADDRESS NODE_ID [FIRST_MS TOKEN_MS]`.
+It costs as little as a Python gRPC server over mTLS can, so that the router is what is
+measured; without timing it answers at once.
 """
 
 import sys
@@ -16,11 +17,17 @@ from federated_router.kit.grpc_server import server_credentials
 from federated_router.kit.identity import Role
 from federated_router.kit.tls_files import TlsFiles
 from tests.bench.bench_identities import Identities
+from tests.bench.timing import Timing
 
 SERVICE = "federated_router.api.v1.InferenceService"
 MODEL = "models/bench"
 TOKENS = 64
 SHORT = 4
+# As the product's servers: callers that are quiet for a while may say that they live.
+PINGS = (
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_ping_strikes", 0),
+)
 
 
 def finished(tokens: int) -> pb.Finished:
@@ -52,16 +59,20 @@ def events(node: str) -> list[bytes]:
     return [message.SerializeToString() for message in messages]
 
 
-def handlers(node: str) -> grpc.GenericRpcHandler:
+def handlers(node: str, timing: Timing) -> grpc.GenericRpcHandler:
     """Return both methods, without any decoding."""
-    answer, stream = whole(node), events(node)
+    answer, (started, *rest) = whole(node), events(node)
+    tokens, end = rest[:-1], rest[-1]
 
     async def complete(_: bytes, __: grpc.aio.ServicerContext) -> bytes:
+        await timing.first()
         return answer
 
     async def generate(_: bytes, __: grpc.aio.ServicerContext) -> AsyncIterator[bytes]:
-        for event in stream:
+        yield started
+        async for event in timing.paced(tokens):
             yield event
+        yield end
 
     return grpc.method_handlers_generic_handler(
         SERVICE,
@@ -72,10 +83,12 @@ def handlers(node: str) -> grpc.GenericRpcHandler:
     )
 
 
-async def serve(identities: Identities, node_id: str, address: str) -> None:
+async def serve(
+    identities: Identities, node_id: str, address: str, timing: Timing
+) -> None:
     """Serve for ever."""
-    server = grpc.aio.server()
-    server.add_generic_rpc_handlers((handlers(f"nodes/{node_id}"),))
+    server = grpc.aio.server(options=PINGS)
+    server.add_generic_rpc_handlers((handlers(f"nodes/{node_id}", timing),))
     tls = identities.tls(Role.NODE, node_id)
     server.add_secure_port(address, server_credentials(TlsFiles(tls)))
     await server.start()
@@ -83,4 +96,6 @@ async def serve(identities: Identities, node_id: str, address: str) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(serve(Identities(Path(sys.argv[1])), sys.argv[3], sys.argv[2]))
+    pki, address, node_id, *milliseconds = sys.argv[1:]
+    timing = Timing(*map(float, milliseconds))
+    uvloop.run(serve(Identities(Path(pki)), node_id, address, timing))

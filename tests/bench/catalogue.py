@@ -34,6 +34,21 @@ BENCHMARKS = {
             "router", "What the router adds to a call.", "tests.bench.router_overhead"
         ),
         Benchmark(
+            "litellm",
+            "What the router adds, beside LiteLLM's proxy.",
+            "tests.bench.litellm_overhead",
+        ),
+        Benchmark(
+            "soak",
+            "Memory of the router before and after 100,000 requests.",
+            "tests.bench.router_growth",
+        ),
+        Benchmark(
+            "decision",
+            "How long a routing decision takes, by strategy and number of nodes.",
+            "tests.bench.decision_time",
+        ),
+        Benchmark(
             "round",
             "Encrypted rounds, beside Flower and NVFlare.",
             "tests.bench.rounds",

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from federated_router.privacy.policy import PrivatePolicy
 from federated_router.privacy.settings import PolicySettings
-from node.config import ModelSettings
 from node.engine.device_map import ModelSource
-from node.engine.engine import ChatMessage, Pieces, Sampling
+from node.engine.engine import ChatMessage, Sampling
 from node.engine.limits import EngineLimits
-from node.engine.transformers_engine import TransformersEngine, TransformersSettings
+from node.engine.pieces import Pieces
+from node.engine.ready_model import TransformersSettings
+from node.engine.transformers_engine import TransformersEngine
+from node.model_settings import ModelSettings
 from node.private.credit import Credit
 from node.private_answer import begin_private_answer
 from node.private_model import PrivateModel

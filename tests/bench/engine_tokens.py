@@ -22,6 +22,7 @@ from node.engine.engine import ChatMessage
 from node.engine.transformers_engine import TransformersEngine
 from node.reference import corpus
 from tests.bench.continuous_peer import ContinuousPeer
+from tests.bench.engine_independence import same_in_company
 from tests.bench.engine_load import SLOTS, answer_all, answer_late, served_model
 from tests.bench.figures import Sheet
 from tests.bench.generate_peer import Answered, GeneratePeer, Ids
@@ -33,6 +34,7 @@ LONG_EVERY = 4
 CONTEXT_TOKENS = 512
 EQUAL_CALLERS = 8
 EQUAL_BATCHES = 3
+SAMPLED = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,12 @@ async def _measure(sheet: Sheet, directory: Path, work: Work) -> None:
             for callers, requests in work.requests.items():
                 await contest.mixed(sheet, callers, requests)
             await contest.equal(sheet)
+            same = await same_in_company(
+                served.engine,
+                _prompts(served.engine, SAMPLED),
+                tokens_max=work.equal_tokens,
+            )
+            sheet.record(f"{work.prefix}.sampled_same_in_company", same, "ratio")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from federated_router.kit.grpc_client import Channels
 from federated_router.kit.grpc_server import server_credentials
 from federated_router.kit.identity import Role
 from federated_router.kit.tls_files import TlsFiles
-from tests.bench.answering_node import SERVICE
+from tests.bench.answering_node import PINGS, SERVICE
 from tests.bench.bench_identities import DOMAIN, Identities
 
 PROXY_ID = "raw-proxy"
@@ -51,7 +51,7 @@ async def serve(identities: Identities, address: str, node: str, node_id: str) -
     channel = Channels(tls, trust_domain=DOMAIN).open(
         node, role=Role.NODE, peer_id=node_id
     )
-    server = grpc.aio.server()
+    server = grpc.aio.server(options=PINGS)
     server.add_generic_rpc_handlers((handlers(channel),))
     server.add_secure_port(address, server_credentials(TlsFiles(tls)))
     await server.start()

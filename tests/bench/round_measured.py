@@ -19,7 +19,8 @@ MEGABYTE = 1e6
 class RoundCost:
     """One round. Processor seconds are of all processes of a side.
 
-    `coordinator_peak_bytes` is the largest resident set until its end.
+    `coordinator_peak_bytes` is the largest resident set from its begin to its end,
+    `coordinator_begin_bytes` that at its begin.
     """
 
     seconds: float
@@ -27,6 +28,7 @@ class RoundCost:
     members_cpu_s: float
     sent_bytes: int
     received_bytes: int
+    coordinator_begin_bytes: int
     coordinator_peak_bytes: int
     states_s: dict[str, float] = field(repr=False)
 
@@ -68,9 +70,20 @@ class Cost:
 
     @property
     def coordinator_rss_bytes(self) -> int:
-        """Return the largest resident set of the coordinator above its idle one."""
-        peak_bytes = self.rounds[-1].coordinator_peak_bytes
-        return max(0, peak_bytes - self.coordinator_idle_bytes)
+        """Return what a round took of the coordinator's memory, at most.
+
+        That is above what it held between rounds, with its connections open.
+        """
+        taken = (
+            one.coordinator_peak_bytes - one.coordinator_begin_bytes
+            for one in self.later
+        )
+        return round(median(taken))
+
+    @property
+    def coordinator_kept_bytes(self) -> int:
+        """Return what the coordinator holds between rounds above its idle memory."""
+        return self.rounds[-1].coordinator_begin_bytes - self.coordinator_idle_bytes
 
     def states_s(self) -> dict[str, float]:
         """Return the median stay in each state."""
@@ -103,7 +116,8 @@ async def measured(plan: Plan, *, rounds: int) -> Cost:
 async def _one_round(
     world: MeasuredWorld, name: str, before: MemberFigures
 ) -> tuple[RoundCost, MemberFigures]:
-    cpu_s = world.coordinator_cpu_s()
+    cpu_s, begin_bytes = world.coordinator_cpu_s(), world.coordinator_rss_bytes()
+    world.forget_peak()
     seconds, ended = await world.run_round(name)
     coordinator_cpu_s = world.coordinator_cpu_s() - cpu_s
     after = await world.member_figures()
@@ -113,6 +127,7 @@ async def _one_round(
         members_cpu_s=after.cpu_s - before.cpu_s,
         sent_bytes=after.sent - before.sent,
         received_bytes=after.received - before.received,
+        coordinator_begin_bytes=begin_bytes,
         coordinator_peak_bytes=world.coordinator_rss_peak_bytes(),
         states_s=_states_s(ended),
     )

@@ -117,10 +117,14 @@ class MeasuredWorld:
         return int(self.coordinator.memory_info().rss)
 
     def coordinator_rss_peak_bytes(self) -> int:
-        """Return the largest that it ever was, as the kernel keeps it (VmHWM)."""
+        """Return the largest since `forget_peak`, as the kernel keeps it (VmHWM)."""
         status = Path(f"/proc/{self.coordinator.pid}/status").read_text("utf-8")
         line = next(one for one in status.splitlines() if one.startswith("VmHWM"))
         return int(line.split()[1]) * 1024
+
+    def forget_peak(self) -> None:
+        """Let the kernel count the coordinator's largest resident set anew."""
+        Path(f"/proc/{self.coordinator.pid}/clear_refs").write_text("5", "utf-8")
 
 
 @asynccontextmanager

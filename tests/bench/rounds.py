@@ -61,6 +61,7 @@ def record(sheet: Sheet, cost: Cost) -> None:
         ("cpu_s_coordinator", coordinator_s, "s"),
         ("cpu_ms_per_member", member_ms, "ms"),
         ("coordinator_rss_mb", cost.coordinator_rss_bytes / MEGABYTE, "MB"),
+        ("coordinator_kept_mb", cost.coordinator_kept_bytes / MEGABYTE, "MB"),
         ("coordinator_idle_mb", cost.coordinator_idle_bytes / MEGABYTE, "MB"),
         ("member_state_mb", cost.member_vault_bytes / MEGABYTE, "MB"),
     ):

@@ -22,10 +22,12 @@ from federated_router.kit.identity import Role
 from tests.bench.bench_identities import DOMAIN, Identities
 from tests.bench.pinning import cores, pin, process
 from tests.bench.raw_proxy import PROXY_ID
+from tests.bench.timing import Timing
 
 NODES = 100
 NODE_IDS = tuple(f"node-{number:03d}" for number in range(1, NODES + 1))
 START_TIMEOUT_S = 60.0
+AT_ONCE = Timing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +59,21 @@ class RouterWorld:
 
 
 @asynccontextmanager
-async def router_world(folder: Path) -> AsyncIterator[RouterWorld]:
+async def router_world(
+    folder: Path, timing: Timing = AT_ONCE
+) -> AsyncIterator[RouterWorld]:
     """Start everything, and yield once every node is registered."""
     identities = _identities(folder / "pki")
-    node, router, peer, metrics = _addresses(4)
+    node, router, peer, metrics = addresses(4)
     configuration = folder / "router.toml"
     configuration.write_text(_router_toml(identities, folder, router, metrics))
-    ours, theirs = _cores()
+    ours, theirs = two_cores()
     pki = str(identities.folder)
     commands = {
-        "node": ("tests.bench.answering_node", pki, node, NODE_IDS[0]),
+        "node": (
+            *("tests.bench.answering_node", pki, node, NODE_IDS[0]),
+            *(str(timing.first_ms), str(timing.token_ms)),
+        ),
         "router": ("federated_router", "--config", str(configuration)),
         "peer": ("tests.bench.raw_proxy", pki, peer, node, NODE_IDS[0]),
         "leases": ("tests.bench.leases", pki, router, node, *NODE_IDS),
@@ -140,13 +147,14 @@ url = "sqlite+aiosqlite:///{folder.resolve() / "ledger.sqlite"}"
 """
 
 
-def _cores() -> tuple[int | None, int | None]:
+def two_cores() -> tuple[int | None, int | None]:
     """Return the processor of the routers and that of the rest."""
     available = cores()
     return (available[0], available[-1]) if len(available) > 1 else (None, None)
 
 
-def _addresses(count: int) -> list[str]:
+def addresses(count: int) -> list[str]:
+    """Return so many addresses that were free a moment ago."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     try:
         return [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]

@@ -17,6 +17,7 @@ from federated_router.budget.service import BudgetServicer
 from federated_router.kit.grpc_server import ServiceBinding
 from federated_router.kit.identity import Role
 from federated_router.kit.ops import OpsServicer
+from federated_router.load.service import LoadServicer
 from federated_router.proxy.service import InferenceServicer as RouterInference
 from federated_router.registry.service import RegistryServicer
 from federated_router.releases.service import ReleaseServicer
@@ -56,6 +57,7 @@ SERVICERS: dict[str, tuple[type[Stated], ...]] = {
     "BudgetService": (BudgetServicer,),
     "EngineService": (EngineServicer,),
     "InferenceService": (RouterInference, NodeInference),
+    "LoadService": (LoadServicer,),
     "MembersService": (MembersServicer,),
     "NodeRegistryService": (RegistryServicer,),
     "OpsService": (OpsServicer,),
@@ -181,7 +183,7 @@ def test_servicer_that_forgets_a_method_cannot_be_bound() -> None:
 
     binding = ServiceBinding(SERVICES["RoutingService"], Forgetful())
 
-    missing = "ApplyPriors, GetAppliedPriors, GetStrategy, SetStrategy"
+    missing = "ApplyPriors, GetAppliedPriors, GetStrategy, ListStrategies, "
     with pytest.raises(TypeError, match=missing):
         binding.policies(1.0)
 

@@ -15,7 +15,8 @@ from transformers import LlamaForCausalLM
 
 from node.engine.device_map import ModelSource
 from node.engine.limits import EngineLimits
-from node.engine.transformers_engine import TransformersEngine, TransformersSettings
+from node.engine.ready_model import TransformersSettings
+from node.engine.transformers_engine import TransformersEngine
 from tests.support.tiny_model import tiny_config, tiny_tokenizer
 
 CONTEXT_TOKENS = 512

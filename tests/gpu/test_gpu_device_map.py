@@ -10,7 +10,8 @@ from node.engine.device_map import ModelSource, input_device, load
 from node.engine.engine import Sampling
 from node.engine.layout import model_parts
 from node.engine.limits import EngineLimits
-from node.engine.transformers_engine import TransformersEngine, TransformersSettings
+from node.engine.ready_model import TransformersSettings
+from node.engine.transformers_engine import TransformersEngine
 from node.private.self_test import check_row_independence
 from tests.gpu.conftest import Device, random_llama
 from tests.gpu.greedy import generated, require_same_or_tied

@@ -19,16 +19,9 @@ from federated_router.kit.errors import (
     PromptTooLong,
     QueueFull,
 )
-from node.engine.engine import (
-    ChatMessage,
-    Engine,
-    FinishReason,
-    Piece,
-    Pieces,
-    Sampling,
-    Terms,
-)
+from node.engine.engine import ChatMessage, Engine, Sampling, Terms
 from node.engine.limits import EngineLimits
+from node.engine.pieces import FinishReason, Piece, Pieces
 
 SLOTS = 2
 WAITING_MAX = 1

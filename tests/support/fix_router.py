@@ -1,9 +1,10 @@
 """A real router in the test's event loop, with scripted nodes and a client."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import grpc
 import pytest
@@ -43,17 +44,24 @@ POLICY = {
 
 
 def router_settings(
-    pki: Pki, directory: Path, *, instalment: int = 16
+    pki: Pki,
+    directory: Path,
+    *,
+    instalment: int = 16,
+    proxy: Mapping[str, object] = MappingProxyType({}),
 ) -> RouterSettings:
-    """Return a router's settings with short waits."""
+    """Return a router's settings with short waits; `proxy` are further ones of it."""
     return RouterSettings(
         tls=pki.tls(Role.ROUTER, "r1"),
         ops=OpsSettings(statistics_readers=("op",)),
         server=ServerSettings(stop_grace_s=1.0),
-        proxy=ProxySettings(
-            connect_timeout_s=0.5,
-            prompt_bytes_max=4096,
-            private_instalment_tokens=instalment,
+        proxy=ProxySettings.model_validate(
+            {
+                "connect_timeout_s": 0.5,
+                "prompt_bytes_max": 4096,
+                "private_instalment_tokens": instalment,
+                **proxy,
+            }
         ),
         budget=BudgetSettings(
             url=f"sqlite+aiosqlite:///{directory / 'ledger.sqlite'}",
@@ -146,10 +154,14 @@ class RouterSetting:
 
 @asynccontextmanager
 async def router_in(
-    pki: Pki, directory: Path, *, instalment: int = 16
+    pki: Pki,
+    directory: Path,
+    *,
+    instalment: int = 16,
+    proxy: Mapping[str, object] = MappingProxyType({}),
 ) -> AsyncIterator[RouterSetting]:
     """Run a router whose state lies in `directory`."""
-    settings = router_settings(pki, directory, instalment=instalment)
+    settings = router_settings(pki, directory, instalment=instalment, proxy=proxy)
     daemon = await build(settings)
     async with running(daemon), AsyncExitStack() as stack:
         yield RouterSetting(pki, daemon.address, stack)

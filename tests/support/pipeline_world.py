@@ -24,8 +24,8 @@ from federated_router.kit.identity import Role
 from federated_router.registry.membership import Shard
 from federated_router.registry.registry import Registry, RegistrySettings
 from federated_router.registry.service import RegistryServicer
-from node.config import ModelSettings, PipelineSettings
 from node.engine.limits import EngineLimits
+from node.model_settings import ModelSettings, PipelineSettings
 from node.shards.layers import LayerRange
 from node.shards.pipeline_engine import PipelineEngine
 from node.shards.sequences import ShardLimits

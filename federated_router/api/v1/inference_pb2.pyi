@@ -8,6 +8,13 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class Sensitivity(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SENSITIVITY_UNSPECIFIED: _ClassVar[Sensitivity]
+    SENSITIVITY_PUBLIC: _ClassVar[Sensitivity]
+    SENSITIVITY_INTERNAL: _ClassVar[Sensitivity]
+    SENSITIVITY_SENSITIVE: _ClassVar[Sensitivity]
+
 class Priority(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     PRIORITY_UNSPECIFIED: _ClassVar[Priority]
@@ -34,6 +41,12 @@ class AnswerSource(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ANSWER_SOURCE_REPLAY: _ClassVar[AnswerSource]
     ANSWER_SOURCE_CACHE: _ClassVar[AnswerSource]
 
+class EnergyBasis(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ENERGY_BASIS_UNSPECIFIED: _ClassVar[EnergyBasis]
+    ENERGY_BASIS_MODELLED: _ClassVar[EnergyBasis]
+    ENERGY_BASIS_MEASURED: _ClassVar[EnergyBasis]
+
 class FinishReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     FINISH_REASON_UNSPECIFIED: _ClassVar[FinishReason]
@@ -46,6 +59,10 @@ class PrivateSupport(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PRIVATE_SUPPORT_UNSPECIFIED: _ClassVar[PrivateSupport]
     PRIVATE_SUPPORT_OFFERED: _ClassVar[PrivateSupport]
     PRIVATE_SUPPORT_REFUSED: _ClassVar[PrivateSupport]
+SENSITIVITY_UNSPECIFIED: Sensitivity
+SENSITIVITY_PUBLIC: Sensitivity
+SENSITIVITY_INTERNAL: Sensitivity
+SENSITIVITY_SENSITIVE: Sensitivity
 PRIORITY_UNSPECIFIED: Priority
 PRIORITY_LOW: Priority
 PRIORITY_NORMAL: Priority
@@ -60,6 +77,9 @@ SELECTION_RETRIEVED: Selection
 ANSWER_SOURCE_UNSPECIFIED: AnswerSource
 ANSWER_SOURCE_REPLAY: AnswerSource
 ANSWER_SOURCE_CACHE: AnswerSource
+ENERGY_BASIS_UNSPECIFIED: EnergyBasis
+ENERGY_BASIS_MODELLED: EnergyBasis
+ENERGY_BASIS_MEASURED: EnergyBasis
 FINISH_REASON_UNSPECIFIED: FinishReason
 FINISH_REASON_END: FinishReason
 FINISH_REASON_STOP: FinishReason
@@ -103,20 +123,54 @@ class CompleteResponse(_message.Message):
     def __init__(self, started: _Optional[_Union[Started, _Mapping]] = ..., text: _Optional[str] = ..., finished: _Optional[_Union[Finished, _Mapping]] = ..., logprobs: _Optional[_Iterable[_Union[TokenLogprob, _Mapping]]] = ...) -> None: ...
 
 class Generation(_message.Message):
-    __slots__ = ("request_id", "model", "messages", "sampling", "private_context", "priority")
+    __slots__ = ("request_id", "model", "messages", "sampling", "private_context", "priority", "wishes", "sensitivity", "fresh", "continuation")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     MESSAGES_FIELD_NUMBER: _ClassVar[int]
     SAMPLING_FIELD_NUMBER: _ClassVar[int]
     PRIVATE_CONTEXT_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    WISHES_FIELD_NUMBER: _ClassVar[int]
+    SENSITIVITY_FIELD_NUMBER: _ClassVar[int]
+    FRESH_FIELD_NUMBER: _ClassVar[int]
+    CONTINUATION_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     model: str
     messages: _containers.RepeatedCompositeFieldContainer[Message]
     sampling: Sampling
     private_context: PrivateContext
     priority: Priority
-    def __init__(self, request_id: _Optional[str] = ..., model: _Optional[str] = ..., messages: _Optional[_Iterable[_Union[Message, _Mapping]]] = ..., sampling: _Optional[_Union[Sampling, _Mapping]] = ..., private_context: _Optional[_Union[PrivateContext, _Mapping]] = ..., priority: _Optional[_Union[Priority, str]] = ...) -> None: ...
+    wishes: RouteWishes
+    sensitivity: Sensitivity
+    fresh: bool
+    continuation: Continuation
+    def __init__(self, request_id: _Optional[str] = ..., model: _Optional[str] = ..., messages: _Optional[_Iterable[_Union[Message, _Mapping]]] = ..., sampling: _Optional[_Union[Sampling, _Mapping]] = ..., private_context: _Optional[_Union[PrivateContext, _Mapping]] = ..., priority: _Optional[_Union[Priority, str]] = ..., wishes: _Optional[_Union[RouteWishes, _Mapping]] = ..., sensitivity: _Optional[_Union[Sensitivity, str]] = ..., fresh: _Optional[bool] = ..., continuation: _Optional[_Union[Continuation, _Mapping]] = ...) -> None: ...
+
+class RouteWishes(_message.Message):
+    __slots__ = ("models", "regions", "quality_min", "cost_max", "co2e_mg_max", "latency_ms_max", "steady")
+    MODELS_FIELD_NUMBER: _ClassVar[int]
+    REGIONS_FIELD_NUMBER: _ClassVar[int]
+    QUALITY_MIN_FIELD_NUMBER: _ClassVar[int]
+    COST_MAX_FIELD_NUMBER: _ClassVar[int]
+    CO2E_MG_MAX_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_MS_MAX_FIELD_NUMBER: _ClassVar[int]
+    STEADY_FIELD_NUMBER: _ClassVar[int]
+    models: _containers.RepeatedScalarFieldContainer[str]
+    regions: _containers.RepeatedScalarFieldContainer[str]
+    quality_min: float
+    cost_max: float
+    co2e_mg_max: float
+    latency_ms_max: float
+    steady: bool
+    def __init__(self, models: _Optional[_Iterable[str]] = ..., regions: _Optional[_Iterable[str]] = ..., quality_min: _Optional[float] = ..., cost_max: _Optional[float] = ..., co2e_mg_max: _Optional[float] = ..., latency_ms_max: _Optional[float] = ..., steady: _Optional[bool] = ...) -> None: ...
+
+class Continuation(_message.Message):
+    __slots__ = ("token_ids", "text_bytes")
+    TOKEN_IDS_FIELD_NUMBER: _ClassVar[int]
+    TEXT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    token_ids: _containers.RepeatedScalarFieldContainer[int]
+    text_bytes: int
+    def __init__(self, token_ids: _Optional[_Iterable[int]] = ..., text_bytes: _Optional[int] = ...) -> None: ...
 
 class Message(_message.Message):
     __slots__ = ("role", "content")
@@ -211,16 +265,18 @@ class PrivacyParameters(_message.Message):
     def __init__(self, slots: _Optional[int] = ..., clip: _Optional[str] = ..., temperature: _Optional[str] = ..., top_k: _Optional[int] = ..., tokens_max: _Optional[int] = ..., row_tokens_max: _Optional[int] = ..., multiplier: _Optional[int] = ..., records_per_subject: _Optional[int] = ...) -> None: ...
 
 class Started(_message.Message):
-    __slots__ = ("node", "model", "reservation", "source")
+    __slots__ = ("node", "model", "reservation", "source", "sensitivity")
     NODE_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     RESERVATION_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
+    SENSITIVITY_FIELD_NUMBER: _ClassVar[int]
     node: str
     model: str
     reservation: str
     source: AnswerSource
-    def __init__(self, node: _Optional[str] = ..., model: _Optional[str] = ..., reservation: _Optional[str] = ..., source: _Optional[_Union[AnswerSource, str]] = ...) -> None: ...
+    sensitivity: Sensitivity
+    def __init__(self, node: _Optional[str] = ..., model: _Optional[str] = ..., reservation: _Optional[str] = ..., source: _Optional[_Union[AnswerSource, str]] = ..., sensitivity: _Optional[_Union[Sensitivity, str]] = ...) -> None: ...
 
 class Chunk(_message.Message):
     __slots__ = ("text", "token_ids", "logprobs")
@@ -250,18 +306,36 @@ class TokenLogprob(_message.Message):
     def __init__(self, token_id: _Optional[int] = ..., logprob: _Optional[float] = ..., alternatives: _Optional[_Iterable[_Union[TokenLogprob.Alternative, _Mapping]]] = ...) -> None: ...
 
 class Finished(_message.Message):
-    __slots__ = ("reason", "prompt_tokens", "completion_tokens", "charge", "prompt_tokens_cached")
+    __slots__ = ("reason", "prompt_tokens", "completion_tokens", "charge", "prompt_tokens_cached", "footprint", "resumptions")
     REASON_FIELD_NUMBER: _ClassVar[int]
     PROMPT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     COMPLETION_TOKENS_FIELD_NUMBER: _ClassVar[int]
     CHARGE_FIELD_NUMBER: _ClassVar[int]
     PROMPT_TOKENS_CACHED_FIELD_NUMBER: _ClassVar[int]
+    FOOTPRINT_FIELD_NUMBER: _ClassVar[int]
+    RESUMPTIONS_FIELD_NUMBER: _ClassVar[int]
     reason: FinishReason
     prompt_tokens: int
     completion_tokens: int
     charge: Charge
     prompt_tokens_cached: int
-    def __init__(self, reason: _Optional[_Union[FinishReason, str]] = ..., prompt_tokens: _Optional[int] = ..., completion_tokens: _Optional[int] = ..., charge: _Optional[_Union[Charge, _Mapping]] = ..., prompt_tokens_cached: _Optional[int] = ...) -> None: ...
+    footprint: Footprint
+    resumptions: int
+    def __init__(self, reason: _Optional[_Union[FinishReason, str]] = ..., prompt_tokens: _Optional[int] = ..., completion_tokens: _Optional[int] = ..., charge: _Optional[_Union[Charge, _Mapping]] = ..., prompt_tokens_cached: _Optional[int] = ..., footprint: _Optional[_Union[Footprint, _Mapping]] = ..., resumptions: _Optional[int] = ...) -> None: ...
+
+class Footprint(_message.Message):
+    __slots__ = ("joules", "co2e_mg", "cost", "energy_basis", "carbon_intensity")
+    JOULES_FIELD_NUMBER: _ClassVar[int]
+    CO2E_MG_FIELD_NUMBER: _ClassVar[int]
+    COST_FIELD_NUMBER: _ClassVar[int]
+    ENERGY_BASIS_FIELD_NUMBER: _ClassVar[int]
+    CARBON_INTENSITY_FIELD_NUMBER: _ClassVar[int]
+    joules: float
+    co2e_mg: float
+    cost: float
+    energy_basis: EnergyBasis
+    carbon_intensity: float
+    def __init__(self, joules: _Optional[float] = ..., co2e_mg: _Optional[float] = ..., cost: _Optional[float] = ..., energy_basis: _Optional[_Union[EnergyBasis, str]] = ..., carbon_intensity: _Optional[float] = ...) -> None: ...
 
 class Charge(_message.Message):
     __slots__ = ("tokens", "units", "accounts")

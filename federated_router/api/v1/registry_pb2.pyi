@@ -14,7 +14,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Node(_message.Message):
-    __slots__ = ("name", "address", "region", "models", "state", "load", "requests_in_flight", "lease_expire_time", "shards")
+    __slots__ = ("name", "address", "region", "models", "state", "load", "requests_in_flight", "lease_expire_time", "shards", "weight", "trusted_with")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[Node.State]
@@ -32,6 +32,8 @@ class Node(_message.Message):
     REQUESTS_IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
     LEASE_EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
     SHARDS_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    TRUSTED_WITH_FIELD_NUMBER: _ClassVar[int]
     name: str
     address: str
     region: str
@@ -41,7 +43,9 @@ class Node(_message.Message):
     requests_in_flight: int
     lease_expire_time: _timestamp_pb2.Timestamp
     shards: _containers.RepeatedCompositeFieldContainer[ShardOffer]
-    def __init__(self, name: _Optional[str] = ..., address: _Optional[str] = ..., region: _Optional[str] = ..., models: _Optional[_Iterable[_Union[ModelOffer, _Mapping]]] = ..., state: _Optional[_Union[Node.State, str]] = ..., load: _Optional[_Union[NodeLoad, _Mapping]] = ..., requests_in_flight: _Optional[int] = ..., lease_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., shards: _Optional[_Iterable[_Union[ShardOffer, _Mapping]]] = ...) -> None: ...
+    weight: float
+    trusted_with: _inference_pb2.Sensitivity
+    def __init__(self, name: _Optional[str] = ..., address: _Optional[str] = ..., region: _Optional[str] = ..., models: _Optional[_Iterable[_Union[ModelOffer, _Mapping]]] = ..., state: _Optional[_Union[Node.State, str]] = ..., load: _Optional[_Union[NodeLoad, _Mapping]] = ..., requests_in_flight: _Optional[int] = ..., lease_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., shards: _Optional[_Iterable[_Union[ShardOffer, _Mapping]]] = ..., weight: _Optional[float] = ..., trusted_with: _Optional[_Union[_inference_pb2.Sensitivity, str]] = ...) -> None: ...
 
 class ShardOffer(_message.Message):
     __slots__ = ("model", "model_digest", "first_layer", "end_layer", "slots", "context_tokens_max", "token_ms", "frame_tokens_max")
@@ -64,18 +68,34 @@ class ShardOffer(_message.Message):
     def __init__(self, model: _Optional[str] = ..., model_digest: _Optional[str] = ..., first_layer: _Optional[int] = ..., end_layer: _Optional[int] = ..., slots: _Optional[int] = ..., context_tokens_max: _Optional[int] = ..., token_ms: _Optional[float] = ..., frame_tokens_max: _Optional[int] = ...) -> None: ...
 
 class ModelOffer(_message.Message):
-    __slots__ = ("model", "context_tokens_max", "private_support", "slots", "tier")
+    __slots__ = ("model", "context_tokens_max", "private_support", "slots", "tier", "tariff")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_TOKENS_MAX_FIELD_NUMBER: _ClassVar[int]
     PRIVATE_SUPPORT_FIELD_NUMBER: _ClassVar[int]
     SLOTS_FIELD_NUMBER: _ClassVar[int]
     TIER_FIELD_NUMBER: _ClassVar[int]
+    TARIFF_FIELD_NUMBER: _ClassVar[int]
     model: str
     context_tokens_max: int
     private_support: _inference_pb2.PrivateSupport
     slots: int
     tier: str
-    def __init__(self, model: _Optional[str] = ..., context_tokens_max: _Optional[int] = ..., private_support: _Optional[_Union[_inference_pb2.PrivateSupport, str]] = ..., slots: _Optional[int] = ..., tier: _Optional[str] = ...) -> None: ...
+    tariff: Tariff
+    def __init__(self, model: _Optional[str] = ..., context_tokens_max: _Optional[int] = ..., private_support: _Optional[_Union[_inference_pb2.PrivateSupport, str]] = ..., slots: _Optional[int] = ..., tier: _Optional[str] = ..., tariff: _Optional[_Union[Tariff, _Mapping]] = ...) -> None: ...
+
+class Tariff(_message.Message):
+    __slots__ = ("prompt_cost", "completion_cost", "prompt_joules", "completion_joules", "energy_basis")
+    PROMPT_COST_FIELD_NUMBER: _ClassVar[int]
+    COMPLETION_COST_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_JOULES_FIELD_NUMBER: _ClassVar[int]
+    COMPLETION_JOULES_FIELD_NUMBER: _ClassVar[int]
+    ENERGY_BASIS_FIELD_NUMBER: _ClassVar[int]
+    prompt_cost: float
+    completion_cost: float
+    prompt_joules: float
+    completion_joules: float
+    energy_basis: _inference_pb2.EnergyBasis
+    def __init__(self, prompt_cost: _Optional[float] = ..., completion_cost: _Optional[float] = ..., prompt_joules: _Optional[float] = ..., completion_joules: _Optional[float] = ..., energy_basis: _Optional[_Union[_inference_pb2.EnergyBasis, str]] = ...) -> None: ...
 
 class NodeLoad(_message.Message):
     __slots__ = ("requests_running", "requests_waiting")

@@ -27,7 +27,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%federated_router/api/v1/routing.proto\x12\x17\x66\x65\x64\x65rated_router.api.v1\x1a\'federated_router/api/v1/inference.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"T\n\x13\x45xplainRouteRequest\x12=\n\ngeneration\x18\x01 \x01(\x0b\x32#.federated_router.api.v1.GenerationB\x04\xe2\x41\x01\x02\"\x9b\x01\n\x14\x45xplainRouteResponse\x12\x10\n\x08strategy\x18\x01 \x01(\t\x12\x17\n\x0fpriors_revision\x18\x02 \x01(\x03\x12;\n\ncandidates\x18\x03 \x03(\x0b\x32\'.federated_router.api.v1.RouteCandidate\x12\x0c\n\x04node\x18\x04 \x01(\t\x12\r\n\x05model\x18\x05 \x01(\t\"\x86\x01\n\x0eRouteCandidate\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\r\n\x05score\x18\x03 \x01(\x01\x12\x33\n\x06scores\x18\x04 \x03(\x0b\x32#.federated_router.api.v1.RouteScore\x12\x13\n\x0brejected_by\x18\x05 \x01(\t\";\n\nRouteScore\x12\x0e\n\x06scorer\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x01\x12\x0e\n\x06weight\x18\x03 \x01(\x01\"\x14\n\x12GetStrategyRequest\":\n\x13GetStrategyResponse\x12\x10\n\x08strategy\x18\x01 \x01(\t\x12\x11\n\tavailable\x18\x02 \x03(\t\",\n\x12SetStrategyRequest\x12\x16\n\x08strategy\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\'\n\x13SetStrategyResponse\x12\x10\n\x08strategy\x18\x01 \x01(\t\"\x19\n\x17GetAppliedPriorsRequest\"R\n\x18GetAppliedPriorsResponse\x12\x36\n\x06priors\x18\x01 \x01(\x0b\x32&.federated_router.api.v1.AppliedPriors\"&\n\x12\x41pplyPriorsRequest\x12\x10\n\x08revision\x18\x01 \x01(\x03\"M\n\x13\x41pplyPriorsResponse\x12\x36\n\x06priors\x18\x01 \x01(\x0b\x32&.federated_router.api.v1.AppliedPriors\"d\n\rAppliedPriors\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12\x0e\n\x06pinned\x18\x02 \x01(\x08\x12\x31\n\x04kept\x18\x03 \x03(\x0b\x32#.federated_router.api.v1.KeptPriors\"o\n\nKeptPriors\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12\r\n\x05round\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07members\x18\x04 \x01(\x05\x32\xb4\x04\n\x0eRoutingService\x12k\n\x0c\x45xplainRoute\x12,.federated_router.api.v1.ExplainRouteRequest\x1a-.federated_router.api.v1.ExplainRouteResponse\x12h\n\x0bGetStrategy\x12+.federated_router.api.v1.GetStrategyRequest\x1a,.federated_router.api.v1.GetStrategyResponse\x12h\n\x0bSetStrategy\x12+.federated_router.api.v1.SetStrategyRequest\x1a,.federated_router.api.v1.SetStrategyResponse\x12w\n\x10GetAppliedPriors\x12\x30.federated_router.api.v1.GetAppliedPriorsRequest\x1a\x31.federated_router.api.v1.GetAppliedPriorsResponse\x12h\n\x0b\x41pplyPriors\x12+.federated_router.api.v1.ApplyPriorsRequest\x1a,.federated_router.api.v1.ApplyPriorsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%federated_router/api/v1/routing.proto\x12\x17\x66\x65\x64\x65rated_router.api.v1\x1a\'federated_router/api/v1/inference.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"T\n\x13\x45xplainRouteRequest\x12=\n\ngeneration\x18\x01 \x01(\x0b\x32#.federated_router.api.v1.GenerationB\x04\xe2\x41\x01\x02\"\xb5\x03\n\x14\x45xplainRouteResponse\x12\x10\n\x08strategy\x18\x01 \x01(\t\x12\x17\n\x0fpriors_revision\x18\x02 \x01(\x03\x12;\n\ncandidates\x18\x03 \x03(\x0b\x32\'.federated_router.api.v1.RouteCandidate\x12\x0c\n\x04node\x18\x04 \x01(\t\x12\r\n\x05model\x18\x05 \x01(\t\x12\x39\n\x06models\x18\x06 \x03(\x0b\x32).federated_router.api.v1.ModelExpectation\x12\x38\n\x08\x66\x65\x61tures\x18\x07 \x03(\x0b\x32&.federated_router.api.v1.PromptFeature\x12\x0f\n\x07pattern\x18\x08 \x01(\t\x12\x39\n\x0bsensitivity\x18\t \x01(\x0e\x32$.federated_router.api.v1.Sensitivity\x12\x15\n\rpersonal_data\x18\n \x03(\t\x12@\n\x0f\x63ounterfactuals\x18\x0b \x03(\x0b\x32\'.federated_router.api.v1.Counterfactual\"\x83\x02\n\x10ModelExpectation\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07quality\x18\x02 \x01(\x01\x12\x19\n\x11quality_deviation\x18\x03 \x01(\x01\x12\x17\n\nlatency_ms\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x11\n\x04\x63ost\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x14\n\x07\x63o2e_mg\x18\x06 \x01(\x01H\x02\x88\x01\x01\x12\x0f\n\x07utility\x18\x07 \x01(\x01\x12\x13\n\x0b\x65xploration\x18\x08 \x01(\x01\x12\x13\n\x0brejected_by\x18\t \x01(\t\x12\x13\n\x0blocal_share\x18\n \x01(\x01\x42\r\n\x0b_latency_msB\x07\n\x05_costB\n\n\x08_co2e_mg\",\n\rPromptFeature\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01\">\n\x0e\x43ounterfactual\x12\x0f\n\x07without\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\"\x90\x01\n\x14ReportOutcomeRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x06rating\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07success\x18\x03 \x01(\x08H\x01\x88\x01\x01\x12\x12\n\x05judge\x18\x04 \x01(\x01H\x02\x88\x01\x01\x42\t\n\x07_ratingB\n\n\x08_successB\x08\n\x06_judge\"&\n\x15ReportOutcomeResponse\x12\r\n\x05model\x18\x01 \x01(\t\"\x17\n\x15ListStrategiesRequest\"O\n\x16ListStrategiesResponse\x12\x35\n\nstrategies\x18\x01 \x03(\x0b\x32!.federated_router.api.v1.Strategy\"\x96\x01\n\x08Strategy\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x0f\n\x07\x66ilters\x18\x03 \x03(\t\x12\x34\n\x07scorers\x18\x04 \x03(\x0b\x32#.federated_router.api.v1.RouteScore\x12\x0e\n\x06picker\x18\x05 \x01(\t\x12\x10\n\x08in_force\x18\x06 \x01(\x08\"\x86\x01\n\x0eRouteCandidate\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\r\n\x05score\x18\x03 \x01(\x01\x12\x33\n\x06scores\x18\x04 \x03(\x0b\x32#.federated_router.api.v1.RouteScore\x12\x13\n\x0brejected_by\x18\x05 \x01(\t\";\n\nRouteScore\x12\x0e\n\x06scorer\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x01\x12\x0e\n\x06weight\x18\x03 \x01(\x01\"\x14\n\x12GetStrategyRequest\":\n\x13GetStrategyResponse\x12\x10\n\x08strategy\x18\x01 \x01(\t\x12\x11\n\tavailable\x18\x02 \x03(\t\",\n\x12SetStrategyRequest\x12\x16\n\x08strategy\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\'\n\x13SetStrategyResponse\x12\x10\n\x08strategy\x18\x01 \x01(\t\"\x19\n\x17GetAppliedPriorsRequest\"R\n\x18GetAppliedPriorsResponse\x12\x36\n\x06priors\x18\x01 \x01(\x0b\x32&.federated_router.api.v1.AppliedPriors\"&\n\x12\x41pplyPriorsRequest\x12\x10\n\x08revision\x18\x01 \x01(\x03\"M\n\x13\x41pplyPriorsResponse\x12\x36\n\x06priors\x18\x01 \x01(\x0b\x32&.federated_router.api.v1.AppliedPriors\"d\n\rAppliedPriors\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12\x0e\n\x06pinned\x18\x02 \x01(\x08\x12\x31\n\x04kept\x18\x03 \x03(\x0b\x32#.federated_router.api.v1.KeptPriors\"o\n\nKeptPriors\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12\r\n\x05round\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07members\x18\x04 \x01(\x05\x32\x97\x06\n\x0eRoutingService\x12k\n\x0c\x45xplainRoute\x12,.federated_router.api.v1.ExplainRouteRequest\x1a-.federated_router.api.v1.ExplainRouteResponse\x12n\n\rReportOutcome\x12-.federated_router.api.v1.ReportOutcomeRequest\x1a..federated_router.api.v1.ReportOutcomeResponse\x12q\n\x0eListStrategies\x12..federated_router.api.v1.ListStrategiesRequest\x1a/.federated_router.api.v1.ListStrategiesResponse\x12h\n\x0bGetStrategy\x12+.federated_router.api.v1.GetStrategyRequest\x1a,.federated_router.api.v1.GetStrategyResponse\x12h\n\x0bSetStrategy\x12+.federated_router.api.v1.SetStrategyRequest\x1a,.federated_router.api.v1.SetStrategyResponse\x12w\n\x10GetAppliedPriors\x12\x30.federated_router.api.v1.GetAppliedPriorsRequest\x1a\x31.federated_router.api.v1.GetAppliedPriorsResponse\x12h\n\x0b\x41pplyPriors\x12+.federated_router.api.v1.ApplyPriorsRequest\x1a,.federated_router.api.v1.ApplyPriorsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,36 +36,54 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EXPLAINROUTEREQUEST'].fields_by_name['generation']._loaded_options = None
   _globals['_EXPLAINROUTEREQUEST'].fields_by_name['generation']._serialized_options = b'\342A\001\002'
+  _globals['_REPORTOUTCOMEREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_REPORTOUTCOMEREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\002'
   _globals['_SETSTRATEGYREQUEST'].fields_by_name['strategy']._loaded_options = None
   _globals['_SETSTRATEGYREQUEST'].fields_by_name['strategy']._serialized_options = b'\342A\001\002'
   _globals['_EXPLAINROUTEREQUEST']._serialized_start=173
   _globals['_EXPLAINROUTEREQUEST']._serialized_end=257
   _globals['_EXPLAINROUTERESPONSE']._serialized_start=260
-  _globals['_EXPLAINROUTERESPONSE']._serialized_end=415
-  _globals['_ROUTECANDIDATE']._serialized_start=418
-  _globals['_ROUTECANDIDATE']._serialized_end=552
-  _globals['_ROUTESCORE']._serialized_start=554
-  _globals['_ROUTESCORE']._serialized_end=613
-  _globals['_GETSTRATEGYREQUEST']._serialized_start=615
-  _globals['_GETSTRATEGYREQUEST']._serialized_end=635
-  _globals['_GETSTRATEGYRESPONSE']._serialized_start=637
-  _globals['_GETSTRATEGYRESPONSE']._serialized_end=695
-  _globals['_SETSTRATEGYREQUEST']._serialized_start=697
-  _globals['_SETSTRATEGYREQUEST']._serialized_end=741
-  _globals['_SETSTRATEGYRESPONSE']._serialized_start=743
-  _globals['_SETSTRATEGYRESPONSE']._serialized_end=782
-  _globals['_GETAPPLIEDPRIORSREQUEST']._serialized_start=784
-  _globals['_GETAPPLIEDPRIORSREQUEST']._serialized_end=809
-  _globals['_GETAPPLIEDPRIORSRESPONSE']._serialized_start=811
-  _globals['_GETAPPLIEDPRIORSRESPONSE']._serialized_end=893
-  _globals['_APPLYPRIORSREQUEST']._serialized_start=895
-  _globals['_APPLYPRIORSREQUEST']._serialized_end=933
-  _globals['_APPLYPRIORSRESPONSE']._serialized_start=935
-  _globals['_APPLYPRIORSRESPONSE']._serialized_end=1012
-  _globals['_APPLIEDPRIORS']._serialized_start=1014
-  _globals['_APPLIEDPRIORS']._serialized_end=1114
-  _globals['_KEPTPRIORS']._serialized_start=1116
-  _globals['_KEPTPRIORS']._serialized_end=1227
-  _globals['_ROUTINGSERVICE']._serialized_start=1230
-  _globals['_ROUTINGSERVICE']._serialized_end=1794
+  _globals['_EXPLAINROUTERESPONSE']._serialized_end=697
+  _globals['_MODELEXPECTATION']._serialized_start=700
+  _globals['_MODELEXPECTATION']._serialized_end=959
+  _globals['_PROMPTFEATURE']._serialized_start=961
+  _globals['_PROMPTFEATURE']._serialized_end=1005
+  _globals['_COUNTERFACTUAL']._serialized_start=1007
+  _globals['_COUNTERFACTUAL']._serialized_end=1069
+  _globals['_REPORTOUTCOMEREQUEST']._serialized_start=1072
+  _globals['_REPORTOUTCOMEREQUEST']._serialized_end=1216
+  _globals['_REPORTOUTCOMERESPONSE']._serialized_start=1218
+  _globals['_REPORTOUTCOMERESPONSE']._serialized_end=1256
+  _globals['_LISTSTRATEGIESREQUEST']._serialized_start=1258
+  _globals['_LISTSTRATEGIESREQUEST']._serialized_end=1281
+  _globals['_LISTSTRATEGIESRESPONSE']._serialized_start=1283
+  _globals['_LISTSTRATEGIESRESPONSE']._serialized_end=1362
+  _globals['_STRATEGY']._serialized_start=1365
+  _globals['_STRATEGY']._serialized_end=1515
+  _globals['_ROUTECANDIDATE']._serialized_start=1518
+  _globals['_ROUTECANDIDATE']._serialized_end=1652
+  _globals['_ROUTESCORE']._serialized_start=1654
+  _globals['_ROUTESCORE']._serialized_end=1713
+  _globals['_GETSTRATEGYREQUEST']._serialized_start=1715
+  _globals['_GETSTRATEGYREQUEST']._serialized_end=1735
+  _globals['_GETSTRATEGYRESPONSE']._serialized_start=1737
+  _globals['_GETSTRATEGYRESPONSE']._serialized_end=1795
+  _globals['_SETSTRATEGYREQUEST']._serialized_start=1797
+  _globals['_SETSTRATEGYREQUEST']._serialized_end=1841
+  _globals['_SETSTRATEGYRESPONSE']._serialized_start=1843
+  _globals['_SETSTRATEGYRESPONSE']._serialized_end=1882
+  _globals['_GETAPPLIEDPRIORSREQUEST']._serialized_start=1884
+  _globals['_GETAPPLIEDPRIORSREQUEST']._serialized_end=1909
+  _globals['_GETAPPLIEDPRIORSRESPONSE']._serialized_start=1911
+  _globals['_GETAPPLIEDPRIORSRESPONSE']._serialized_end=1993
+  _globals['_APPLYPRIORSREQUEST']._serialized_start=1995
+  _globals['_APPLYPRIORSREQUEST']._serialized_end=2033
+  _globals['_APPLYPRIORSRESPONSE']._serialized_start=2035
+  _globals['_APPLYPRIORSRESPONSE']._serialized_end=2112
+  _globals['_APPLIEDPRIORS']._serialized_start=2114
+  _globals['_APPLIEDPRIORS']._serialized_end=2214
+  _globals['_KEPTPRIORS']._serialized_start=2216
+  _globals['_KEPTPRIORS']._serialized_end=2327
+  _globals['_ROUTINGSERVICE']._serialized_start=2330
+  _globals['_ROUTINGSERVICE']._serialized_end=3121
 # @@protoc_insertion_point(module_scope)

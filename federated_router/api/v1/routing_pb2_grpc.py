@@ -40,6 +40,16 @@ class RoutingServiceStub:
                 request_serializer=federated__router_dot_api_dot_v1_dot_routing__pb2.ExplainRouteRequest.SerializeToString,
                 response_deserializer=federated__router_dot_api_dot_v1_dot_routing__pb2.ExplainRouteResponse.FromString,
                 _registered_method=True)
+        self.ReportOutcome = channel.unary_unary(
+                '/federated_router.api.v1.RoutingService/ReportOutcome',
+                request_serializer=federated__router_dot_api_dot_v1_dot_routing__pb2.ReportOutcomeRequest.SerializeToString,
+                response_deserializer=federated__router_dot_api_dot_v1_dot_routing__pb2.ReportOutcomeResponse.FromString,
+                _registered_method=True)
+        self.ListStrategies = channel.unary_unary(
+                '/federated_router.api.v1.RoutingService/ListStrategies',
+                request_serializer=federated__router_dot_api_dot_v1_dot_routing__pb2.ListStrategiesRequest.SerializeToString,
+                response_deserializer=federated__router_dot_api_dot_v1_dot_routing__pb2.ListStrategiesResponse.FromString,
+                _registered_method=True)
         self.GetStrategy = channel.unary_unary(
                 '/federated_router.api.v1.RoutingService/GetStrategy',
                 request_serializer=federated__router_dot_api_dot_v1_dot_routing__pb2.GetStrategyRequest.SerializeToString,
@@ -73,6 +83,29 @@ class RoutingServiceServicer:
         Caller: clients and operators.
         Idempotent: yes.
         Errors: FIELD_REQUIRED, MODEL_UNKNOWN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReportOutcome(self, request, context):
+        """Tells the router how good an answer was, so that it chooses better.
+
+        Caller: clients and operators, each about their own requests.
+        Idempotent: a report of the same request replaces the one before it.
+        Errors: FIELD_REQUIRED, FIELD_INVALID, REQUEST_UNKNOWN (never made here by this
+        caller, or too long ago).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListStrategies(self, request, context):
+        """Lists the strategies there are, and what each is made of.
+
+        Caller: clients and operators.
+        Idempotent: yes.
+        Errors: none of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -133,6 +166,16 @@ def add_RoutingServiceServicer_to_server(servicer, server):
                     request_deserializer=federated__router_dot_api_dot_v1_dot_routing__pb2.ExplainRouteRequest.FromString,
                     response_serializer=federated__router_dot_api_dot_v1_dot_routing__pb2.ExplainRouteResponse.SerializeToString,
             ),
+            'ReportOutcome': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportOutcome,
+                    request_deserializer=federated__router_dot_api_dot_v1_dot_routing__pb2.ReportOutcomeRequest.FromString,
+                    response_serializer=federated__router_dot_api_dot_v1_dot_routing__pb2.ReportOutcomeResponse.SerializeToString,
+            ),
+            'ListStrategies': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListStrategies,
+                    request_deserializer=federated__router_dot_api_dot_v1_dot_routing__pb2.ListStrategiesRequest.FromString,
+                    response_serializer=federated__router_dot_api_dot_v1_dot_routing__pb2.ListStrategiesResponse.SerializeToString,
+            ),
             'GetStrategy': grpc.unary_unary_rpc_method_handler(
                     servicer.GetStrategy,
                     request_deserializer=federated__router_dot_api_dot_v1_dot_routing__pb2.GetStrategyRequest.FromString,
@@ -182,6 +225,60 @@ class RoutingService:
             '/federated_router.api.v1.RoutingService/ExplainRoute',
             federated__router_dot_api_dot_v1_dot_routing__pb2.ExplainRouteRequest.SerializeToString,
             federated__router_dot_api_dot_v1_dot_routing__pb2.ExplainRouteResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportOutcome(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/federated_router.api.v1.RoutingService/ReportOutcome',
+            federated__router_dot_api_dot_v1_dot_routing__pb2.ReportOutcomeRequest.SerializeToString,
+            federated__router_dot_api_dot_v1_dot_routing__pb2.ReportOutcomeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListStrategies(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/federated_router.api.v1.RoutingService/ListStrategies',
+            federated__router_dot_api_dot_v1_dot_routing__pb2.ListStrategiesRequest.SerializeToString,
+            federated__router_dot_api_dot_v1_dot_routing__pb2.ListStrategiesResponse.FromString,
             options,
             channel_credentials,
             insecure,

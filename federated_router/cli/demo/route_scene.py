@@ -4,7 +4,7 @@ from federated_router.api.v1 import inference_pb2 as pb
 from federated_router.api.v1 import routing_pb2
 from federated_router.cli.demo.figures import claim
 from federated_router.cli.demo.stage import CALL_TIMEOUT_S, LARGE, Stage
-from federated_router.cli.route import candidate_table
+from federated_router.cli.route_text import candidate_table
 from federated_router.cli.screen import say, table
 from node.reference.corpus import public_questions
 

@@ -15,7 +15,7 @@ from federated_router.cli.demo.figures import Figures, NotShown
 from federated_router.cli.demo.stage import Stage, opened, until
 from federated_router.cli.local_federation import LocalFederation, stop
 from federated_router.cli.models import ensure_models
-from federated_router.cli.node import node_row
+from federated_router.cli.node_text import NODE_COLUMNS, node_row
 from federated_router.cli.screen import err, out, say, step, table
 from federated_router.kit.grpc_client import translated_errors
 
@@ -77,6 +77,7 @@ async def _all_present(stage: Stage) -> None:
         return len(await stage.nodes()) == NODES
 
     await until(present, what="every node is registered")
-    columns = ("node", "region", "state", "in flight", "models", "address")
-    table(columns, [node_row(node) for node in await stage.nodes()], indent=3)
+    seen = NODE_COLUMNS[: NODE_COLUMNS.index("breaker")]
+    rows = [node_row(node)[: len(seen)] for node in await stage.nodes()]
+    table(seen, rows, indent=3)
     stage.figures.record("nodes", NODES)

@@ -8,7 +8,8 @@
     ├── NotFound              name something that exists
     │   ├── ModelUnknown  DatasetUnknown  PolicyUnknown  NodeUnknown
     │   ├── AccountUnknown  RoundUnknown  PriorsUnknown
-    │   └── BlockUnknown  ProposalUnknown  MemberUnknown  GrantUnknown
+    │   ├── BlockUnknown  ProposalUnknown  MemberUnknown  GrantUnknown
+    │   └── RequestUnknown
     ├── Conflict              choose another id, or fetch what is there
     │   └── AccountExists  RequestIdReused  RequestAlreadyServed  ShareConflict
     ├── NotIdentified         present a certificate of this federation
@@ -17,9 +18,10 @@
     │   └── MemberNotEnrolled  MemberRevoked
     ├── NotNow                change the state first; retrying alone does not help
     │   ├── BudgetExhausted  RoundStateWrong  RosterTooSmall  RosterMismatch
-    │   └── HeadroomExceeded  PrivateNotOffered  AccountClosed
+    │   ├── HeadroomExceeded  PrivateNotOffered  AccountClosed
+    │   └── WishesUnmet  NoTrustedNode  ContinuationNotOffered
     ├── LimitReached          slow down, then retry
-    │   └── QueueFull  RateLimited
+    │   └── QueueFull  RateLimited  Overloaded
     ├── Unavailable           retry later, or elsewhere
     │   ├── NoNodeAvailable  NodeLost  Draining  LeaseLost  StoreUnavailable
     │   └── GrantNotExtended  ShardsMissing
@@ -66,6 +68,7 @@ from federated_router.kit.errors.request import (
     RecordsTooMany,
     RequestAlreadyServed,
     RequestIdReused,
+    RequestUnknown,
     RoundUnknown,
     ShareConflict,
 )
@@ -76,6 +79,7 @@ from federated_router.kit.errors.root import (
 from federated_router.kit.errors.system import (
     AccountClosed,
     BudgetExhausted,
+    ContinuationNotOffered,
     DeadlineExceeded,
     Draining,
     GrantNotExtended,
@@ -86,6 +90,8 @@ from federated_router.kit.errors.system import (
     NodeLost,
     NoNodeAvailable,
     NotNow,
+    NoTrustedNode,
+    Overloaded,
     PrivateNotOffered,
     QueueFull,
     RateLimited,
@@ -95,6 +101,7 @@ from federated_router.kit.errors.system import (
     ShardsMissing,
     StoreUnavailable,
     Unavailable,
+    WishesUnmet,
 )
 
 __all__ = [
@@ -106,6 +113,7 @@ __all__ = [
     "ChargeMismatch",
     "CiphertextMalformed",
     "Conflict",
+    "ContinuationNotOffered",
     "DatasetUnknown",
     "DeadlineExceeded",
     "Draining",
@@ -124,6 +132,7 @@ __all__ = [
     "MemberUnknown",
     "ModelUnknown",
     "NoNodeAvailable",
+    "NoTrustedNode",
     "NodeLost",
     "NodeUnknown",
     "NotAllowed",
@@ -132,6 +141,7 @@ __all__ = [
     "NotNow",
     "NotOnRoster",
     "NotPrivatelyServable",
+    "Overloaded",
     "PolicyUnknown",
     "PriorsUnknown",
     "PrivateNotOffered",
@@ -143,6 +153,7 @@ __all__ = [
     "RecordsTooMany",
     "RequestAlreadyServed",
     "RequestIdReused",
+    "RequestUnknown",
     "RoleNotAllowed",
     "RosterMismatch",
     "RosterTooSmall",
@@ -154,5 +165,6 @@ __all__ = [
     "SignatureInvalid",
     "StoreUnavailable",
     "Unavailable",
+    "WishesUnmet",
     "all_error_classes",
 ]

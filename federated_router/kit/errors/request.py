@@ -130,6 +130,12 @@ class GrantUnknown(NotFound):
     reason = "GRANT_UNKNOWN"
 
 
+class RequestUnknown(NotFound):
+    """This caller made no such request here, or too long ago."""
+
+    reason = "REQUEST_UNKNOWN"
+
+
 class MemberUnknown(NotFound):
     """No member of this name was enrolled or seen."""
 

@@ -45,6 +45,24 @@ class PrivateNotOffered(NotNow):
     reason = "PRIVATE_NOT_OFFERED"
 
 
+class WishesUnmet(NotNow):
+    """No model and node are expected to meet what the request asks for."""
+
+    reason = "WISHES_UNMET"
+
+
+class NoTrustedNode(NotNow):
+    """No node is trusted with so personal a request, or stands where it may go."""
+
+    reason = "NO_TRUSTED_NODE"
+
+
+class ContinuationNotOffered(NotNow):
+    """The node's engine goes on with no answer that another node began."""
+
+    reason = "CONTINUATION_NOT_OFFERED"
+
+
 class AccountClosed(NotNow):
     """The account was closed and takes no new charge."""
 
@@ -63,8 +81,14 @@ class QueueFull(LimitReached):
     reason = "QUEUE_FULL"
 
 
+class Overloaded(LimitReached):
+    """The nodes are nearly full, and this request was drawn to wait elsewhere."""
+
+    reason = "OVERLOADED"
+
+
 class RateLimited(LimitReached):
-    """The member calls too often, or sent too much that is malformed; wait."""
+    """The caller calls too often, or sent too much that is malformed; wait."""
 
     reason = "RATE_LIMITED"
 

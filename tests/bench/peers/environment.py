@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FOLDER = Path("build/bench-peers")
-INSTALL_TIMEOUT_S = 600.0
+INSTALL_TIMEOUT_S = 1800.0
 RUN_TIMEOUT_S = 900.0
 _SCRIPTS = Path(__file__).parent
 
@@ -23,11 +23,17 @@ class PeerUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A compared system: its environment's name, its packages, and our script."""
+    """A compared system: its environment's name, its packages, and our script.
+
+    Of the packages in `loosened` any version will do, whatever the first package, which
+    has the extra `extra`, says: the registries need not have the very newest of them.
+    """
 
     name: str
     packages: tuple[str, ...]
-    script: str
+    script: str = ""
+    extra: str = ""
+    loosened: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -46,11 +52,17 @@ NVFLARE = Peer(
     ("nvflare==2.9.0", "tenseal==0.3.18", "numpy==2.4.6"),
     "nvflare_he.py",
 )
+LITELLM = Peer(
+    "litellm",
+    ("litellm==1.109.1",),
+    extra="proxy",
+    loosened=("certifi", "litellm-enterprise", "litellm-proxy-extras"),
+)
 
 
 def run(peer: Peer, *arguments: int, say: Callable[[str], None]) -> Mapping[str, float]:
     """Return the figures that the peer's script prints; raise PeerUnavailable."""
-    _install(peer, say)
+    install(peer, say)
     command = (
         str(peer.python),
         str(_SCRIPTS / peer.script),
@@ -75,22 +87,44 @@ def figures_in(output: str) -> Mapping[str, float]:
     return found
 
 
-def _install(peer: Peer, say: Callable[[str], None]) -> None:
-    """Make the environment unless it holds exactly these packages already."""
+def install(peer: Peer, say: Callable[[str], None]) -> None:
+    """Make the environment unless it holds exactly these packages already.
+
+    Raises PeerUnavailable where that does not work.
+    """
     mark = peer.folder / "installed"
     wanted = "\n".join(peer.packages)
     if mark.exists() and mark.read_text("utf-8") == wanted:
         return
     say(f"Installing {', '.join(peer.packages)} into {peer.folder}.")
     venv.create(peer.folder, with_pip=True, clear=True)
-    pip = (str(peer.python), "-m", "pip", "install", "--quiet", *peer.packages)
     try:
-        subprocess.run(
-            pip, capture_output=True, check=True, text=True, timeout=INSTALL_TIMEOUT_S
-        )
+        if peer.loosened:
+            _pip(peer, "--no-deps", *peer.packages)
+            _pip(peer, *_requirements(peer))
+        else:
+            _pip(peer, *peer.packages)
     except subprocess.SubprocessError as error:
         raise PeerUnavailable(f"{peer.name}: {_why(error)}") from error
     mark.write_text(wanted, encoding="utf-8")
+
+
+def _pip(peer: Peer, *arguments: str) -> None:
+    _done(str(peer.python), "-m", "pip", "install", "--quiet", *arguments)
+
+
+def _requirements(peer: Peer) -> list[str]:
+    """Return what the installed package needs, without the bounds of `loosened`."""
+    package, *_ = peer.packages[0].partition("==")
+    script = str(_SCRIPTS / "loosened.py")
+    told = _done(str(peer.python), script, package, peer.extra, *peer.loosened)
+    return told.splitlines()
+
+
+def _done(*command: str) -> str:
+    return subprocess.run(
+        command, capture_output=True, check=True, text=True, timeout=INSTALL_TIMEOUT_S
+    ).stdout
 
 
 def _why(error: subprocess.SubprocessError) -> str:

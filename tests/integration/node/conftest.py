@@ -16,6 +16,7 @@ from transformers import LlamaForCausalLM
 from federated_router.api.v1 import inference_pb2 as pb
 from federated_router.api.v1 import inference_pb2_grpc, ops_pb2, ops_pb2_grpc
 from federated_router.app import build as build_router
+from federated_router.choice.settings import ChoiceSettings
 from federated_router.federation.settings import MembershipSettings
 from federated_router.kit.clock import Clock
 from federated_router.kit.config import OpsSettings, ServerSettings
@@ -24,13 +25,9 @@ from federated_router.kit.identity import Role
 from federated_router.privacy.settings import PolicySettings
 from federated_router.registry.registry import RegistrySettings
 from node import app as node_app
-from node.config import (
-    ModelSettings,
-    NodeSettings,
-    NodeStatisticsSettings,
-    RegistrationSettings,
-)
+from node.config import NodeSettings, NodeStatisticsSettings, RegistrationSettings
 from node.engines import served_model
+from node.model_settings import ModelSettings
 from node.served_model import ServedModel
 from tests.support.fix_pki import DOMAIN, Pki
 from tests.support.fix_router import POLICY, RouterSetting, router_settings
@@ -116,7 +113,7 @@ async def federation(
     """Run a router and a node of it; yield once the node is registered.
 
     `membership` is the router's, which grants private answers `instalment` tokens at
-    a time.
+    a time. Outcomes count as soon as nobody has reported one for a moment.
     """
     policies = tuple(map(PolicySettings.model_validate, (POLICY, UNPROVEN)))
     settings = router_settings(pki, directory, instalment=instalment).model_copy(
@@ -124,6 +121,7 @@ async def federation(
             "policies": policies,
             "registry": RegistrySettings(lease_s=1.0),
             "federation": membership,
+            "choice": ChoiceSettings(outcome_wait_s=0.05, solve_interval_s=0.05),
         }
     )
     async with (

@@ -12,13 +12,8 @@ from federated_router.app import build as build_router
 from federated_router.kit.config import ConfigurationError, ServerSettings
 from federated_router.kit.identity import Role
 from node.app import build as build_node
-from node.config import (
-    ModelSettings,
-    NodeSettings,
-    RegistrationSettings,
-    ShardSettings,
-    UpstreamSettings,
-)
+from node.config import NodeSettings, RegistrationSettings
+from node.model_settings import ModelSettings, ShardSettings, UpstreamSettings
 from tests.support.fix_pki import Pki
 from tests.support.fix_router import RouterSetting, router_settings
 from tests.support.running import running

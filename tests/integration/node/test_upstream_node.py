@@ -24,16 +24,13 @@ from federated_router.kit.config import ServerSettings
 from federated_router.kit.grpc_client import translated_errors
 from federated_router.kit.identity import Role
 from node.app import build as build_node
-from node.config import (
-    ModelSettings,
-    NodeSettings,
-    RegistrationSettings,
-    UpstreamSettings,
-)
+from node.config import NodeSettings, RegistrationSettings
 from node.engine.device_map import ModelSource
 from node.engine.engine import ChatMessage, Sampling
 from node.engine.limits import EngineLimits
-from node.engine.transformers_engine import TransformersEngine, TransformersSettings
+from node.engine.ready_model import TransformersSettings
+from node.engine.transformers_engine import TransformersEngine
+from node.model_settings import ModelSettings, UpstreamSettings
 from tests.support.fix_pki import Pki
 from tests.support.fix_router import RouterSetting, router_settings
 from tests.support.running import running

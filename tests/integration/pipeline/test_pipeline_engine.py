@@ -8,10 +8,12 @@ import pytest
 import pytest_asyncio
 
 from federated_router.kit.errors import Draining, PrivateNotOffered
-from node.engine.engine import ChatMessage, FinishReason, Sampling
+from node.engine.engine import ChatMessage, Sampling
+from node.engine.pieces import FinishReason
 from node.shards.directory import Wish
 from node.shards.pipeline_engine import PipelineEngine
 from node.shards.wiring import pipeline_facts
+from tests.support.continuation_conformance import ContinuationConformance
 from tests.support.engine_conformance import (
     LIMITS,
     LONG_TOKENS,
@@ -40,7 +42,7 @@ async def engine(
     await world.released(list(world.nodes))
 
 
-class TestPipelineEngine(EngineConformance):
+class TestPipelineEngine(EngineConformance, ContinuationConformance):
     """The pipeline passes what other engines pass; private jobs are refused."""
 
     test_private_job_that_may_not_go_on_yet_waits_for_no_loss = None  # type: ignore[assignment]

@@ -15,8 +15,8 @@ from federated_router.kit.errors import (
     ShardsMissing,
     Unavailable,
 )
-from node.config import PipelineSettings
 from node.engine.engine import Sampling
+from node.model_settings import PipelineSettings
 from node.shards.metrics import HISTORY_BYTES, REPLACEMENTS
 from node.shards.pipeline_engine import PipelineEngine
 from tests.support.engine_conformance import all_of, ids_of

@@ -16,6 +16,7 @@ from federated_router.api.v1 import (
     engine_pb2,
     inference_pb2,
     inference_pb2_grpc,
+    load_pb2,
     members_pb2,
     ops_pb2,
     priors_pb2,
@@ -219,6 +220,7 @@ ALLOWED: dict[str, list[tuple[ModuleType, str, dict[str, set[Role]]]]] = {
             {"*": OPERATOR, "GetAccount": READERS, "PriceEvent": READERS},
         ),
         (synthesis_pb2, "SynthesisService", {"*": READERS}),
+        (load_pb2, "LoadService", {"*": OPERATOR, "ListFootprints": READERS}),
         OPS,
     ],
     "node-1": [

@@ -62,12 +62,12 @@ async def test_lost_node_before_first_chunk_is_replaced(router: RouterSetting) -
 async def test_lost_node_after_first_chunk_is_the_callers_to_hear(
     router: RouterSetting,
 ) -> None:
-    """The first chunk is the point of no return: a retry could repeat tokens."""
+    """Where its text has no tokens nobody can go on, and a retry could repeat it."""
     first, second = await router.node("n1"), await router.node("n2")
 
     async def die(_: pb.Generation, context: grpc.aio.ServicerContext) -> Events:
         yield started("nodes/n1")
-        yield chunk()
+        yield pb.GenerateResponse(chunk=pb.Chunk(text="a"))
         await context.abort(grpc.StatusCode.UNAVAILABLE, "connection reset")
 
     first.script = die

@@ -26,6 +26,7 @@ SERVICES = [
         "InferenceService",
         "RoutingService",
         "NodeRegistryService",
+        "LoadService",
         "BudgetService",
         "AuditService",
         "ReleaseService",

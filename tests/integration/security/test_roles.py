@@ -39,6 +39,8 @@ ROUTER: Doors = {
     },
     "RoutingService": {
         "ExplainRoute": CLIENTS,
+        "ReportOutcome": CLIENTS,
+        "ListStrategies": CLIENTS,
         "GetStrategy": CLIENTS,
         "SetStrategy": OPERATORS,
         "GetAppliedPriors": CLIENTS,
@@ -52,6 +54,11 @@ ROUTER: Doors = {
         "ListNodes": CLIENTS,
         "DrainNode": OPERATORS,
         "ListShards": NODES | OPERATORS,
+    },
+    "LoadService": {
+        "GetLoad": OPERATORS,
+        "GetScalingAdvice": OPERATORS,
+        "ListFootprints": CLIENTS,
     },
     "BudgetService": {
         "CreateAccount": OPERATORS,

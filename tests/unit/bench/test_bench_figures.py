@@ -68,6 +68,9 @@ def test_every_benchmark_is_there() -> None:
     """Names are what the Makefile's ONLY takes."""
     assert set(BENCHMARKS) == {
         "router",
+        "decision",
+        "litellm",
+        "soak",
         "round",
         "growth",
         "engine",

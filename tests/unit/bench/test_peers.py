@@ -6,8 +6,14 @@ from pathlib import Path
 import pytest
 
 from tests.bench import rounds
-from tests.bench.peers import environment
-from tests.bench.peers.environment import FLOWER, NVFLARE, Peer, PeerUnavailable
+from tests.bench.peers import environment, loosened
+from tests.bench.peers.environment import (
+    FLOWER,
+    LITELLM,
+    NVFLARE,
+    Peer,
+    PeerUnavailable,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +72,26 @@ def test_the_run_of_median_time_stands_for_a_peer(
     assert rounds.of_peer(NVFLARE, 1, runs=3) == {"seconds": 2.0}
 
 
-@pytest.mark.parametrize("peer", [FLOWER, NVFLARE])
+@pytest.mark.parametrize("peer", [FLOWER, NVFLARE, LITELLM])
 def test_every_package_of_a_peer_is_pinned(peer: Peer) -> None:
     """A figure that cannot be made again says nothing."""
     assert all("==" in package for package in peer.packages)
+
+
+def test_requirements_are_loosened_by_name_and_kept_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What no registry has yet must not keep a peer from being measured."""
+    needed = [
+        "certifi>=2999.1.1",
+        "httpx>=0.28",
+        'uvicorn>=0.33 ; extra == "proxy"',
+        'polars>=1 ; extra == "other"',
+    ]
+    monkeypatch.setattr(loosened, "requires", lambda _: needed)
+
+    assert loosened.loosened("litellm", "proxy", ["certifi"]) == [
+        "certifi",
+        "httpx>=0.28",
+        "uvicorn>=0.33",
+    ]

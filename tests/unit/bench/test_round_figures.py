@@ -19,13 +19,16 @@ ACKNOWLEDGED_S = 5.0
 STATE_S = {"joining": 1.0}
 
 
-def _round(seconds: float, *, sent: int = 0, peak: int = 150) -> RoundCost:
+def _round(
+    seconds: float, *, sent: int = 0, begin: int = 100, peak: int = 150
+) -> RoundCost:
     return RoundCost(
         seconds=seconds,
         coordinator_cpu_s=1.0,
         members_cpu_s=2.0,
         sent_bytes=sent,
         received_bytes=0,
+        coordinator_begin_bytes=begin,
         coordinator_peak_bytes=peak,
         states_s=STATE_S,
     )
@@ -62,8 +65,12 @@ def test_bytes_are_a_members_part_of_what_all_connections_carried() -> None:
 
 
 def test_memory_is_counted_above_what_the_idle_coordinator_holds() -> None:
-    """Imports are no part of a round."""
-    assert _cost(_round(1.0)).coordinator_rss_bytes == 50
+    """Imports are no part of a round; what stays after it is told apart."""
+    first, later = _round(1.0), _round(1.0, begin=130, peak=170)
+
+    assert _cost(first).coordinator_rss_bytes == 50
+    assert _cost(first, later).coordinator_rss_bytes == 40
+    assert _cost(first, later).coordinator_kept_bytes == 30
 
 
 def test_figures_are_recorded_under_the_number_of_members() -> None:
@@ -79,6 +86,7 @@ def test_figures_are_recorded_under_the_number_of_members() -> None:
     assert found["round.bytes_per_member_first.10"].value == 7.0
     assert found["round.coordinator_rss_first_mb.10"].value == 2.0
     assert found["round.coordinator_rss_mb.10"].value == 3.0
+    assert found["round.coordinator_kept_mb.10"].value == 0.0
     assert found["round.step_ms.joining.10"].value == 1_000.0
 
 

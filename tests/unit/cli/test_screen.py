@@ -11,8 +11,8 @@ from federated_router.api.v1 import budget_pb2, registry_pb2, routing_pb2
 from federated_router.cli import screen
 from federated_router.cli.budget_text import account_row
 from federated_router.cli.main import say_error
-from federated_router.cli.node import node_row
-from federated_router.cli.route import candidate_table
+from federated_router.cli.node_text import node_row
+from federated_router.cli.route_text import candidate_table
 from federated_router.cli.screen import bar
 from federated_router.kit.errors import BudgetExhausted
 

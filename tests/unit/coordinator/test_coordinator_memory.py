@@ -24,7 +24,7 @@ if sys.argv[1] == "set" and not give_back_large_blocks():
 large = bytearray(16 * 1024 * 1024)
 del large
 before = resident_bytes()
-blocks = [b"x" * (4 * LARGE_BYTES) for _ in range(32)]
+blocks = [b"x" * (4 * LARGE_BYTES) for _ in range(256)]
 pinned = [bytes(600) for _ in range(1000)]
 del blocks
 print(resident_bytes() - before)

@@ -25,7 +25,13 @@ from federated_router.priors.contents import (
     PatternCell,
     PatternCounts,
 )
-from federated_router.priors.features import FEATURES_VERSION, REWARD_MAX, features_of
+from federated_router.priors.features import (
+    FEATURE_COUNT,
+    FEATURE_NORM,
+    FEATURES_VERSION,
+    REWARD_MAX,
+    features_of,
+)
 from federated_router.priors.patterns import PATTERNS, PATTERNS_VERSION
 from federated_router.priors.prompt import prompt_of
 from tests.support.some_users import limited, user
@@ -129,6 +135,8 @@ def test_every_batch_fits_the_widest_catalogue(recorded: list[RequestRecord]) ->
         patterns=PATTERNS,
         patterns_version=PATTERNS_VERSION,
         features_version=FEATURES_VERSION,
+        features=FEATURE_COUNT,
+        feature_norm_squared=FEATURE_NORM**2,
     )
     statistics.require_fitting(catalogue)
 

@@ -14,7 +14,11 @@ from federated_router.kit.errors import FieldInvalid
 from federated_router.priors.blocks import Block
 from federated_router.priors.catalogue import Catalogue
 from federated_router.priors.contents import Cell
-from federated_router.priors.features import FEATURES_VERSION
+from federated_router.priors.features import (
+    FEATURE_COUNT,
+    FEATURE_NORM,
+    FEATURES_VERSION,
+)
 from federated_router.priors.patterns import PATTERNS, PATTERNS_VERSION
 
 CATALOGUE = Catalogue(
@@ -26,6 +30,8 @@ CATALOGUE = Catalogue(
     patterns=PATTERNS,
     patterns_version=PATTERNS_VERSION,
     features_version=FEATURES_VERSION,
+    features=FEATURE_COUNT,
+    feature_norm_squared=FEATURE_NORM**2,
 )
 
 
@@ -53,9 +59,9 @@ def test_default_member_fits_a_catalogue_of_every_block() -> None:
         ("carbon_unit_g_per_kwh", {"carbon_unit_g_per_kwh": 1.0}),
         ("features_version", {"features_version": FEATURES_VERSION + 1}),
         ("patterns_version", {"patterns_version": PATTERNS_VERSION + 1}),
-        ("feature_norm_squared", {"feature_norm_squared": 63}),
+        ("feature_norm_squared", {"feature_norm_squared": 35}),
         ("reward_max", {"reward_max": 7}),
-        ("features", {"features": 15}),
+        ("features", {"features": 14}),
         ("latency_bounds_ms", {"latency_bounds_ms": (3.0,)}),
         ("requests_per_user_max", {"requests_per_user_max": 8}),
     ],

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from node.engine.answer import Answer
 from node.engine.detokenizer import Detokenizer
-from node.engine.engine import FinishReason
+from node.engine.pieces import FinishReason
 
 
 def as_bytes(token_ids: Sequence[int]) -> str:

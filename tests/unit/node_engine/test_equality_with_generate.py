@@ -22,7 +22,8 @@ from transformers import (
 from node.engine.device_map import ModelSource
 from node.engine.engine import Sampling, Terms
 from node.engine.limits import EngineLimits
-from node.engine.transformers_engine import TransformersEngine, TransformersSettings
+from node.engine.ready_model import TransformersSettings
+from node.engine.transformers_engine import TransformersEngine
 from tests.support.engine_conformance import all_of, idle, ids_of
 from tests.support.tiny_model import tiny_config, tiny_tokenizer
 

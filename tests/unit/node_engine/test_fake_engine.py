@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from federated_router.kit.clock import ManualClock
-from node.engine.engine import FinishReason, Sampling
+from node.engine.engine import Sampling
 from node.engine.fake_engine import FakeEngine, FakeSettings
+from node.engine.pieces import FinishReason
+from tests.support.continuation_conformance import ContinuationConformance
 from tests.support.engine_conformance import (
     LIMITS,
     QUESTION,
@@ -16,7 +18,7 @@ from tests.support.engine_conformance import (
     text_of,
 )
 
-SCRIPT = "The patient was given metformin, a dose of 500 mg."
+SCRIPT = "The patient was given metformin, a dose of 500 µg, 每天."
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ async def engine() -> AsyncIterator[FakeEngine]:
     await fake.stop()
 
 
-class TestFakeEngine(EngineConformance):
+class TestFakeEngine(EngineConformance, ContinuationConformance):
     """The fake passes what the real engine passes."""
 
 

@@ -13,7 +13,8 @@ from node.engine.device_map import ModelSource
 from node.engine.engine import ChatMessage, Sampling, Terms
 from node.engine.kv_slots import KeptStates, SlotCache
 from node.engine.limits import EngineLimits
-from node.engine.transformers_engine import TransformersEngine, TransformersSettings
+from node.engine.ready_model import TransformersSettings
+from node.engine.transformers_engine import TransformersEngine
 from tests.support.engine_conformance import CountingSteps, all_of, idle, ids_of
 
 LIMITS = EngineLimits(slots=4, private_slots=1, waiting_max=32)

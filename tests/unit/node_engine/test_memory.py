@@ -13,13 +13,14 @@ from transformers import (
     Qwen3Config,
 )
 
-from node.engine import memory, transformers_engine
+from node.engine import memory, ready_model
 from node.engine.batcher import Batcher
 from node.engine.device_map import ModelSource, load
 from node.engine.engine import Sampling
 from node.engine.limits import EngineLimits
-from node.engine.memory import MemoryPlan, planned_memory
-from node.engine.transformers_engine import TransformersEngine, TransformersSettings
+from node.engine.memory import MemoryPlan, Sizes, planned_memory
+from node.engine.ready_model import TransformersSettings
+from node.engine.transformers_engine import TransformersEngine
 from tests.support.tiny_model import tiny_config
 
 MIB = 2**20
@@ -57,9 +58,7 @@ def test_plan_is_what_the_slots_take(config: PretrainedConfig) -> None:
     model = made(config)
     slots, context_tokens = 3, 40
 
-    plan = planned_memory(
-        model, slots=slots, context_tokens=context_tokens, prefix_cache_bytes=0
-    )
+    plan = planned_memory(model, Sizes(slots=slots, context_tokens=context_tokens))
     batcher = Batcher(
         model, slots=slots, context_tokens=context_tokens, prefill_tokens_max=16
     )
@@ -75,8 +74,7 @@ def test_half_precision_takes_half(tiny_directory: Path) -> None:
     model = load(ModelSource(tiny_directory)).model
 
     def planned() -> int:
-        plan = planned_memory(model, slots=2, context_tokens=9, prefix_cache_bytes=0)
-        return plan.cache_bytes
+        return planned_memory(model, Sizes(slots=2, context_tokens=9)).cache_bytes
 
     whole = planned()
     model.bfloat16()
@@ -104,7 +102,7 @@ def test_plan_that_just_fits_is_accepted(limits: Mapping[str, str]) -> None:
 
 def test_plan_beyond_the_limit_names_the_sum_and_the_fix() -> None:
     """The limit covers weights, slots and kept prefixes together."""
-    with pytest.raises(ValueError, match=r"20\.0 MiB .*limit 34MiB; lower slots"):
+    with pytest.raises(ValueError, match=r"20\.0 MiB, .*limit 34MiB; lower slots"):
         plan().require(limits={"cpu": "34MiB"}, free_bytes=free(10**6))
 
 
@@ -118,7 +116,7 @@ async def test_engine_does_not_start_without_memory(
     tiny_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The operator hears it at start, not a caller in the night."""
-    monkeypatch.setattr(transformers_engine, "free_bytes", free(0))
+    monkeypatch.setattr(ready_model, "free_bytes", free(0))
     engine = TransformersEngine(
         TransformersSettings(
             ModelSource(tiny_directory),

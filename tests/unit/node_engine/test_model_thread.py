@@ -7,11 +7,12 @@ from federated_router.kit.errors import DeadlineExceeded, Internal
 from node.engine.admission import Admission
 from node.engine.answer import Answer
 from node.engine.decoding import Choice
-from node.engine.engine import DEFAULT_TERMS, FinishReason, Piece, Sampling, Terms
+from node.engine.engine import DEFAULT_TERMS, Sampling, Terms
 from node.engine.jobs import EngineJob, PrivateJob, PublicJob
 from node.engine.limits import EngineLimits
 from node.engine.model_thread import ModelThread
 from node.engine.piece_stream import Outcome
+from node.engine.pieces import FinishReason, Piece
 
 LIMITS = EngineLimits(slots=4, private_slots=2, waiting_max=4)
 
@@ -30,9 +31,15 @@ class LetterBatch:
     def __init__(self) -> None:
         self.rows: list[str] = []
 
-    def join(self, prompt_ids: Sequence[int], sampling: Sampling, tenant: str) -> str:
+    def join(
+        self,
+        prompt_ids: Sequence[int],
+        sampling: Sampling,
+        tenant: str,
+        drawn_ids: Sequence[int],
+    ) -> str:
         """Name the row after its prompt."""
-        del sampling, tenant
+        del sampling, tenant, drawn_ids
         self.rows.append(f"row {prompt_ids[0]}")
         return self.rows[-1]
 

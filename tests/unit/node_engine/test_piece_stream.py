@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from node.engine.engine import FinishReason, Piece
 from node.engine.piece_stream import PieceStream, open_stream
+from node.engine.pieces import FinishReason, Piece
 
 
 class Closings:

@@ -19,10 +19,12 @@ import torch
 from federated_router.kit.errors import DeadlineExceeded, Internal, QueueFull
 from node.engine.batcher import Batcher
 from node.engine.device_map import ModelSource
-from node.engine.engine import FinishReason, Pieces, Priority, Sampling, Terms
+from node.engine.engine import Priority, Sampling, Terms
 from node.engine.limits import EngineLimits
+from node.engine.pieces import FinishReason, Pieces
+from node.engine.ready_model import TransformersSettings
 from node.engine.rows import Row
-from node.engine.transformers_engine import TransformersEngine, TransformersSettings
+from node.engine.transformers_engine import TransformersEngine
 from tests.support.engine_conformance import CountingSteps, all_of, idle, ids_of
 
 SEED = int(os.environ.get("ENGINE_SEED", "") or secrets.randbelow(10**6))
@@ -148,8 +150,8 @@ async def test_random_load_leaves_nothing_behind(engine: TransformersEngine) -> 
     await idle(engine)
 
     assert asyncio.all_tasks() == others
-    batcher = engine._batcher
-    assert batcher is not None
+    assert engine._ready is not None
+    batcher = engine._ready.batcher
     assert list(batcher.rows) == []
     tree = batcher.kept._tree
     assert tree.size_bytes == sum(node.size_bytes for node in tree._nodes)

@@ -17,7 +17,8 @@ from node.engine.batcher import Batcher
 from node.engine.device_map import ModelSource, load
 from node.engine.engine import Sampling
 from node.engine.limits import EngineLimits
-from node.engine.transformers_engine import TransformersEngine, TransformersSettings
+from node.engine.ready_model import TransformersSettings
+from node.engine.transformers_engine import TransformersEngine
 from tests.support.engine_conformance import all_of, ids_of
 
 LIMITS = EngineLimits(slots=8, private_slots=1, waiting_max=64)

@@ -12,9 +12,13 @@ from federated_router.kit.errors import Draining, Internal
 from node.engine.batcher import Batcher
 from node.engine.decoding import Choice, TokenDraw
 from node.engine.device_map import ModelSource
-from node.engine.engine import ChatMessage, FinishReason, Sampling
+from node.engine.engine import ChatMessage, Sampling
+from node.engine.generation_limits import end_ids_of
 from node.engine.limits import EngineLimits
-from node.engine.transformers_engine import TransformersEngine, TransformersSettings
+from node.engine.pieces import FinishReason
+from node.engine.ready_model import TransformersSettings
+from node.engine.transformers_engine import TransformersEngine
+from tests.support.continuation_conformance import ContinuationConformance
 from tests.support.engine_conformance import (
     LIMITS,
     QUESTION,
@@ -67,7 +71,7 @@ def expected_ids(
     return [int(token_id) for token_id in generated[0, len(prompt) :]]
 
 
-class TestTransformersEngine(EngineConformance):
+class TestTransformersEngine(EngineConformance, ContinuationConformance):
     """The real engine passes what the fake passes."""
 
 
@@ -125,6 +129,10 @@ async def test_end_token_of_the_configuration_ends_an_answer(
     prompt = wide.prompt_ids(QUESTION)
     third = expected_ids(wide, prompt, 3)[2]
     monkeypatch.setattr(wide.model.generation_config, "eos_token_id", [2, third])
+    assert wide._ready is not None
+    ends = end_ids_of(wide._ready.loaded)
+    reading = replace(wide._ready.reading, end_ids=ends)
+    monkeypatch.setattr(wide, "_ready", replace(wide._ready, reading=reading))
 
     pieces = await all_of(wide.generate(prompt, Sampling(tokens_max=20)))
 

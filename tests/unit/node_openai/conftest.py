@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from node.config import UpstreamSettings
-from node.engine.engine import ChatMessage, Piece, Sampling
+from node.engine.engine import ChatMessage, Sampling
 from node.engine.limits import EngineLimits
+from node.engine.pieces import Piece
+from node.model_settings import UpstreamSettings
 from node.openai.engine import UpstreamAnswer, UpstreamEngine
 from tests.support.scripted_openai import Script, ScriptedServer, scripted_server
 

@@ -6,7 +6,8 @@ import json
 import pytest
 
 from federated_router.kit.errors import FieldInvalid
-from node.engine.engine import FinishReason, Sampling, TokenLogprob
+from node.engine.engine import Sampling
+from node.engine.pieces import FinishReason, TokenLogprob
 from tests.support.scripted_openai import Asked, Reply
 from tests.unit.node_openai.conftest import Ask, text_of
 

@@ -6,8 +6,9 @@ import time
 import pytest
 
 from federated_router.kit import errors
-from node.engine.engine import FinishReason, Priority, Sampling, Terms
+from node.engine.engine import Continuation, Priority, Sampling, Terms
 from node.engine.limits import EngineLimits
+from node.engine.pieces import FinishReason
 from tests.support.running import eventually
 from tests.support.scripted_openai import Asked, Reply
 from tests.unit.node_openai.conftest import QUESTION, Ask, text_of
@@ -91,10 +92,23 @@ async def test_urgent_request_passes_one_that_waits(ask: Ask) -> None:
         await low.aclose()
 
 
+async def test_answer_of_another_node_is_not_gone_on_with(ask: Ask) -> None:
+    """The API cannot say how an answer begins: a router must hear it, not guess."""
+    async with ask(hangs) as served:
+        begun = Continuation((70,))
+
+        with pytest.raises(errors.ContinuationNotOffered):
+            await served.engine.begin(QUESTION, ONE, continuation=begun)
+
+        assert served.server.asked == []
+        assert served.engine.load().running == 0
+
+
 async def test_deadline_ends_the_wait_for_a_slot(ask: Ask) -> None:
     """Nothing is sent for somebody who does not wait any more."""
     async with ask(hangs) as served:
         running = [await served.begin() for _ in range(2)]
+        await eventually(lambda: len(served.server.asked) == 2)
         terms = Terms(deadline_s=time.monotonic() + 0.05)
         late = await served.engine.begin(QUESTION, ONE, terms)
 

@@ -14,7 +14,8 @@ from federated_router.kit.errors import (
     PromptTooLong,
     Unavailable,
 )
-from node.engine.engine import FinishReason, Sampling
+from node.engine.engine import Sampling
+from node.engine.pieces import FinishReason
 from node.openai.answer import AnswerReader, Counts
 from node.openai.events import event_of
 

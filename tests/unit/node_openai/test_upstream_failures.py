@@ -6,8 +6,8 @@ import pytest
 import structlog
 
 from federated_router.kit import errors
-from node.config import UpstreamSettings
 from node.engine.engine import Sampling
+from node.model_settings import UpstreamSettings
 from node.openai.engine import UpstreamEngine
 from tests.support.running import eventually
 from tests.support.scripted_openai import Asked, Reply

@@ -8,7 +8,7 @@ import structlog
 from pydantic import ValidationError
 
 from federated_router.kit import errors
-from node.config import UpstreamSettings
+from node.model_settings import UpstreamSettings
 from node.openai.engine import UpstreamEngine
 from tests.support.scripted_openai import Asked, Reply
 from tests.unit.node_openai.conftest import LIMITS, Ask

@@ -10,8 +10,17 @@ from federated_router.api.v1 import inference_pb2 as pb
 from federated_router.federation.user_clipping import UserKey
 from federated_router.kit.errors import FieldInvalid, LimitReached
 from node.config import SamplingDefaults
-from node.engine.engine import FinishReason, Piece, Priority, Sampling, TokenLogprob
-from node.messages import chunk_of, finished_of, messages_of, sampling_of, terms_of
+from node.engine.engine import Continuation, Priority, Sampling
+from node.engine.pieces import FinishReason, Piece, TokenLogprob
+from node.messages import (
+    chunk_of,
+    continuation_of,
+    finished_of,
+    messages_of,
+    sampling_of,
+    terms_of,
+)
+from node.statistics.endings import TokenCounts
 
 DEFAULTS = SamplingDefaults(tokens_max=7, temperature=0.5, top_k=3, top_p=0.9)
 USER = UserKey("0" * 16, "a" * 32)
@@ -123,7 +132,7 @@ def test_piece_and_chunk_say_the_same(
 def test_answer_that_the_engine_left_is_not_finished(last: Piece | None) -> None:
     """A stopped engine must not look like a model that had nothing more to say."""
     with pytest.raises(LimitReached):
-        finished_of(last, prompt_tokens=1, tokens=1)
+        finished_of(last, TokenCounts(prompt=1, output=1))
 
 
 def test_role_that_nobody_knows_is_left_to_the_engines_check() -> None:
@@ -133,3 +142,13 @@ def test_role_that_nobody_knows_is_left_to_the_engines_check() -> None:
     (message,) = messages_of(pb.Generation(messages=[unknown]))
 
     assert message.role == ""
+
+
+def test_absent_continuation_is_none_and_a_told_one_is_kept_in_order() -> None:
+    """The engine must know an answer that begins from one that goes on."""
+    begun = pb.Continuation(token_ids=[3, 1, 2], text_bytes=2)
+
+    assert continuation_of(pb.Generation()) is None
+    assert continuation_of(pb.Generation(continuation=begun)) == Continuation(
+        (3, 1, 2), 2
+    )

@@ -13,6 +13,7 @@ from node.engine.chat import ChatAnswer
 from node.engine.engine import (
     DEFAULT_TERMS,
     ChatMessage,
+    Continuation,
     EngineLoad,
     Sampling,
     Terms,
@@ -62,9 +63,10 @@ class ScriptedChat:
         messages: Sequence[ChatMessage],
         sampling: Sampling,
         terms: Terms = DEFAULT_TERMS,
+        continuation: Continuation | None = None,
     ) -> ChatAnswer:
         """Nobody asks."""
-        raise NotImplementedError(messages, sampling, terms)
+        raise NotImplementedError(messages, sampling, terms, continuation)
 
 
 @dataclass(slots=True)
@@ -74,6 +76,7 @@ class Desk:
     chats: dict[str, ScriptedChat]
     kind: EngineKind = EngineKind.OPENAI
     announced: list[list[registry_pb2.ModelOffer]] = field(default_factory=list)
+    tariff: registry_pb2.Tariff = field(default_factory=registry_pb2.Tariff)
 
     def offers(self) -> Offers:
         """Return what is tested."""
@@ -86,6 +89,8 @@ class Desk:
             tiers={f"models/{name}": "gold" for name in self.chats},
             announce=lambda offers: self.announced.append(list(offers)),
             probe_interval_s=0.01,
+            tariff_of=lambda _: self.tariff,
+            tariff_interval_s=0.03,
         )
 
     def names(self) -> list[list[str]]:
@@ -188,3 +193,23 @@ def test_model_that_refuses_private_requests_says_why(
 
     assert why in served.private_refusal
     assert not served.offers_private
+
+
+async def test_tariff_that_moved_is_told_again_and_a_small_move_is_not() -> None:
+    """The router reckons with what tokens take lately; leases are not renewed idly."""
+    desk = Desk({"a": ScriptedChat()}, tariff=registry_pb2.Tariff(prompt_joules=100.0))
+    offers = desk.offers()
+    await offers.start()
+    watching = asyncio.create_task(offers.watch())
+    try:
+        desk.tariff = registry_pb2.Tariff(prompt_joules=105.0)
+        await eventually(lambda: desk.chats["a"].probes > 12)
+        assert len(desk.announced) == 1
+        desk.tariff = registry_pb2.Tariff(prompt_joules=150.0)
+        await eventually(lambda: len(desk.announced) == 2)
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+    told = [one.tariff.prompt_joules for (one,) in desk.announced]
+    assert told == [100.0, 150.0]

@@ -6,7 +6,7 @@ from federated_router.federation.statistics import FailureCause, Statistics
 from federated_router.kit.clock import ManualClock
 from federated_router.priors.buckets import bucket_index
 from federated_router.priors.contents import CarbonSums, Cell
-from node.engine.engine import FinishReason
+from node.engine.pieces import FinishReason
 from node.statistics.costs import ModelCosts
 from node.statistics.endings import Ending, TokenCounts
 from node.statistics.latency import latency_ms_per_token

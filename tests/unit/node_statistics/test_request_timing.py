@@ -4,7 +4,7 @@ import pytest
 
 from federated_router.federation.records import FailureCause
 from federated_router.kit.clock import ManualClock
-from node.engine.engine import FinishReason
+from node.engine.pieces import FinishReason
 from node.statistics.endings import Ending, TokenCounts
 from node.statistics.energy_shares import EnergyShares
 from node.statistics.energy_sources import EnergySource

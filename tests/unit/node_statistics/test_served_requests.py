@@ -7,7 +7,7 @@ from federated_router.api.v1 import ops_pb2
 from federated_router.federation.records import FailureCause
 from federated_router.federation.statistics import Statistics
 from federated_router.kit.clock import ManualClock
-from node.engine.engine import FinishReason
+from node.engine.pieces import FinishReason
 from node.statistics.costs import ModelCosts
 from node.statistics.endings import Ending, TokenCounts
 from node.statistics.energy_shares import EnergyShares

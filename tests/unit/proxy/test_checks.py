@@ -100,6 +100,8 @@ def test_sound_request_passes(made: pb.Generation) -> None:
         (sampled(answers=2), "sampling.answers"),
         (sampled(beams=2), "sampling.beams"),
         (lambda made: setattr(made, "priority", 9), "priority"),
+        (lambda made: setattr(made, "sensitivity", 9), "sensitivity"),
+        (lambda made: made.continuation.SetInParent(), "continuation"),
         (sampled(stop=["x"] * 5), "sampling.stop"),
         (sampled(stop=["ä" * 33]), "sampling.stop"),
         (sampled(stop=[""]), "sampling.stop"),

@@ -13,12 +13,9 @@ from federated_router.api.v1 import registry_pb2 as pb
 from federated_router.kit.clock import ManualClock
 from federated_router.kit.errors import FieldInvalid, RoleNotAllowed
 from federated_router.kit.identity import Identity, Role, set_current_identity
+from federated_router.registry.model_offers import MODELS_MAX
 from federated_router.registry.registry import Registry, RegistrySettings
-from federated_router.registry.service import (
-    MODELS_MAX,
-    RegistryServicer,
-    _checked_address,
-)
+from federated_router.registry.service import RegistryServicer, _checked_address
 
 NOBODY = cast("grpc.aio.ServicerContext", None)
 

@@ -13,10 +13,11 @@ from federated_router.priors.contents import Cell
 from federated_router.priors.performance import Performance
 from federated_router.registry.membership import Load, Offer
 from federated_router.registry.registry import Registry, RegistrySettings
-from federated_router.routing import router as router_module
+from federated_router.routing import scene as scene_module
 from federated_router.routing.candidate import RouteQuery
 from federated_router.routing.priors_view import PriorsView
-from federated_router.routing.router import Router, RoutingSettings
+from federated_router.routing.router import Router
+from federated_router.routing.settings import RoutingSettings
 
 MODEL = "models/m"
 QUERY = RouteQuery(MODEL)
@@ -180,7 +181,7 @@ def test_new_priors_reach_the_next_decision(registry: Registry, router: Router) 
     assert router.explain(QUERY).priors_revision == 4
 
 
-@pytest.mark.parametrize("name", ["", "Round_Robin", "random"])
+@pytest.mark.parametrize("name", ["", "Round_Robin", "fastest"])
 def test_unknown_strategy_is_refused_and_nothing_changes(
     registry: Registry, router: Router, name: str
 ) -> None:
@@ -263,7 +264,7 @@ def test_what_is_remembered_is_bounded(
     registry: Registry, router: Router, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every retried request is a query of its own; a week of them must not add up."""
-    monkeypatch.setattr(router_module, "SLATES_MAX", 4)
+    monkeypatch.setattr(scene_module, "SLATES_MAX", 4)
     join(registry, "nodes/a")
     join(registry, "nodes/b")
 
@@ -271,4 +272,4 @@ def test_what_is_remembered_is_bounded(
         excluded = frozenset({f"nodes/gone-{number}", "nodes/a"})
         assert router.choose(RouteQuery(MODEL, excluded=excluded)).node == "nodes/b"
 
-    assert len(router._slates) <= 4
+    assert len(router._scene.slates) <= 4

@@ -11,8 +11,9 @@ from federated_router.registry.membership import NodeState, Offer
 from federated_router.registry.registry import Registry, RegistrySettings
 from federated_router.routing.candidate import Candidate, RouteQuery
 from federated_router.routing.priors_view import PriorsView
-from federated_router.routing.router import Router, RoutingSettings
+from federated_router.routing.router import Router
 from federated_router.routing.scorers import PRIOR_SPEED, PRIOR_SUCCESS, Scorer
+from federated_router.routing.settings import RoutingSettings
 
 MODEL = "models/m"
 PUBLIC, PRIVATE = RouteQuery(MODEL), RouteQuery(MODEL, private=True)

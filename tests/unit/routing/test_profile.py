@@ -1,6 +1,7 @@
 """A decision explains itself: the choice, its reasons, and the live way, are one."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -12,38 +13,14 @@ from federated_router.registry.membership import NodeState
 from federated_router.routing.candidate import Candidate, RouteQuery
 from federated_router.routing.decision import Scored
 from federated_router.routing.priors_view import PriorsView
-from federated_router.routing.profile import STRATEGIES, Profile, decide
+from federated_router.routing.profile import Placement, Profile
+from federated_router.routing.strategies import STRATEGIES
+from tests.unit.routing.placing import MODEL, QUERY, at, candidate, decided
 
 LEAST, ROUND, PRIORS = (
     STRATEGIES[name]
     for name in ("least_connections", "round_robin", "federated_priors")
 )
-MODEL = "models/m"
-QUERY = RouteQuery(MODEL)
-
-
-def candidate(
-    node: str = "nodes/n1",
-    *,
-    region: str = "north",
-    state: NodeState = NodeState.READY,
-    private: bool = True,
-    slots: int = 4,
-    in_flight: int = 0,
-    model: str = MODEL,
-) -> Candidate:
-    """Return a candidate."""
-    return Candidate(
-        node=node,
-        address="a:1",
-        model=model,
-        region=region,
-        state=state,
-        private=private,
-        context_tokens_max=128,
-        slots=slots,
-        in_flight=in_flight,
-    )
 
 
 def belief(success: float, p50_ms: float, weight: float = 1.0) -> Performance:
@@ -121,7 +98,7 @@ def test_decision_is_sound_and_explains_itself(
     turn: int,
 ) -> None:
     """For any nodes, query, priors and turn: total, lawful, one with its reasons."""
-    decision = decide(profile, candidates, query, view, turn)
+    decision = decided(profile, candidates, query, view, turn)
 
     able = [one for one in candidates if admissible(one, query)]
     told = {one.candidate.node: one for one in decision.candidates}
@@ -134,7 +111,7 @@ def test_decision_is_sound_and_explains_itself(
     assert all(0.0 <= one.score <= 1.0 for one in decision.candidates)
     scores = [one.score for one in decision.candidates if not one.rejected_by]
     assert scores == sorted(scores, reverse=True)
-    assert decide(profile, list(reversed(candidates)), query, view, turn) == decision
+    assert decided(profile, list(reversed(candidates)), query, view, turn) == decision
 
 
 @pytest.mark.parametrize("profile", [LEAST, PRIORS], ids=lambda one: one.name)
@@ -147,7 +124,7 @@ def test_chosen_has_the_best_score_that_is_explained(
     view: PriorsView,
 ) -> None:
     """The scores that are shown are those that decided, to the last bit."""
-    decision = decide(profile, candidates, query, view, 0)
+    decision = decided(profile, candidates, query, view)
     left = [one for one in decision.candidates if not one.rejected_by]
     if decision.chosen is None:
         return
@@ -161,23 +138,25 @@ def test_chosen_has_the_best_score_that_is_explained(
     assert decision.chosen == expected.candidate
 
 
-@settings(max_examples=60)
+@pytest.mark.parametrize("profile", STRATEGIES.values(), ids=lambda one: one.name)
+@settings(max_examples=30)
 @given(candidates=NODES, query=QUERIES, view=VIEWS)
 def test_slate_scores_as_the_explanation_does(
-    candidates: Sequence[Candidate], query: RouteQuery, view: PriorsView
+    profile: Profile,
+    candidates: Sequence[Candidate],
+    query: RouteQuery,
+    view: PriorsView,
 ) -> None:
     """A slate made for idle nodes must weigh any later load like a fresh decision."""
-    from dataclasses import replace
-
-    in_flight = {one.node: one.in_flight for one in candidates if one.in_flight}
     idle = [replace(one, in_flight=0) for one in candidates]
+    moment = at(candidates)
 
-    slate = PRIORS.slate(idle, query, view)
+    slate = profile.slate(idle, query, view)
 
-    fresh = decide(PRIORS, candidates, query, view, 0)
-    explained = PRIORS.explain(slate, in_flight, 0, priors_revision=view.revision)
-    assert explained == fresh
-    assert slate.scores(in_flight) == [one.score for one in slate.scored(in_flight)]
+    fresh = decided(profile, candidates, query, view)
+    explained = Placement(profile, slate, moment)
+    assert explained.decision(priors_revision=view.revision) == fresh
+    assert slate.scores(moment) == [one.score for one in slate.scored(moment)]
 
 
 def test_ties_go_to_the_least_busy_then_to_the_first_by_name() -> None:
@@ -188,8 +167,8 @@ def test_ties_go_to_the_least_busy_then_to_the_first_by_name() -> None:
         candidate("nodes/b", slots=2, in_flight=2),
     ]
 
-    first = decide(LEAST, alike, QUERY, PriorsView(), 0)
-    second = decide(LEAST, by_load, QUERY, PriorsView(), 0)
+    first = decided(LEAST, alike, QUERY, PriorsView())
+    second = decided(LEAST, by_load, QUERY, PriorsView())
 
     assert first.chosen == candidate("nodes/a")
     assert second.chosen == by_load[1]
@@ -199,7 +178,7 @@ def test_two_models_of_one_node_tie_by_name() -> None:
     """`models/auto` must be the same answer every time."""
     pair = [candidate(model="models/z"), candidate(model="models/y")]
 
-    chosen = decide(LEAST, pair, RouteQuery("models/auto"), PriorsView(), 0).chosen
+    chosen = decided(LEAST, pair, RouteQuery("models/auto"), PriorsView()).chosen
 
     assert chosen is not None
     assert chosen.model == "models/y"
@@ -210,7 +189,7 @@ def test_failed_node_is_passed_over_and_named() -> None:
     pair = [candidate("nodes/a"), candidate("nodes/b")]
     query = RouteQuery(MODEL, excluded=frozenset({"nodes/a"}))
 
-    decision = decide(LEAST, pair, query, PriorsView(), 0)
+    decision = decided(LEAST, pair, query, PriorsView())
 
     rejected = [one for one in decision.candidates if one.rejected_by]
     assert decision.chosen == pair[1]
@@ -221,7 +200,7 @@ def test_nobody_left_is_no_choice() -> None:
     """And every candidate says why."""
     drained = [candidate(state=NodeState.DRAINING)]
 
-    decision = decide(PRIORS, drained, QUERY, PriorsView(), 0)
+    decision = decided(PRIORS, drained, QUERY, PriorsView())
 
     assert decision.chosen is None
     assert [one.rejected_by for one in decision.candidates] == ["not_draining"]
@@ -231,9 +210,9 @@ def test_priors_turn_the_route() -> None:
     """The whole point: what the federation learnt changes where a request goes."""
     pair = [candidate("nodes/a"), candidate("nodes/b", region="south")]
 
-    before = decide(PRIORS, pair, QUERY, PriorsView(), 0)
-    after = decide(
-        PRIORS, pair, QUERY, priors(north=belief(0.9, 80.0), south=belief(0.9, 10.0)), 0
+    before = decided(PRIORS, pair, QUERY, PriorsView())
+    after = decided(
+        PRIORS, pair, QUERY, priors(north=belief(0.9, 80.0), south=belief(0.9, 10.0))
     )
 
     assert before.chosen == pair[0]
@@ -247,19 +226,7 @@ def test_load_outweighs_priors_in_the_end() -> None:
     busy = candidate("nodes/a", slots=2, in_flight=40)
     idle = candidate("nodes/b", region="south", slots=2)
 
-    assert decide(PRIORS, [busy, idle], QUERY, view, 0).chosen == idle
-
-
-def test_round_robin_visits_each_in_turn() -> None:
-    """By name, whatever they score, and around again."""
-    three = [candidate(f"nodes/{name}", in_flight=9 * (name == "b")) for name in "cab"]
-
-    visited = [
-        decide(ROUND, three, QUERY, PriorsView(), turn).chosen for turn in range(6)
-    ]
-
-    names = [one.node for one in visited if one is not None]
-    assert names == ["nodes/a", "nodes/b", "nodes/c"] * 2
+    assert decided(PRIORS, [busy, idle], QUERY, view).chosen == idle
 
 
 def test_least_connections_spreads_by_size() -> None:
@@ -270,7 +237,7 @@ def test_least_connections_spreads_by_size() -> None:
             candidate("nodes/a", slots=8, in_flight=counts["nodes/a"]),
             candidate("nodes/b", slots=4, in_flight=counts["nodes/b"]),
         ]
-        chosen = decide(LEAST, pair, QUERY, PriorsView(), 0).chosen
+        chosen = decided(LEAST, pair, QUERY, PriorsView()).chosen
         assert chosen is not None
         counts[chosen.node] += 1
 

@@ -1,6 +1,8 @@
 """Slates are remembered; nothing that is remembered may outlive what it rests on."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,11 +12,19 @@ from federated_router.priors.contents import Cell
 from federated_router.priors.performance import Performance
 from federated_router.registry.membership import AUTO, Load, Offer
 from federated_router.registry.registry import Registry, RegistrySettings
-from federated_router.routing import router as live
-from federated_router.routing.candidate import RouteQuery, candidates_of
+from federated_router.routing import scene as live
+from federated_router.routing.candidate import (
+    NO_FACTS,
+    PLAIN,
+    RouteQuery,
+    candidates_of,
+)
 from federated_router.routing.priors_view import PriorsView
-from federated_router.routing.profile import STRATEGIES, decide
-from federated_router.routing.router import Router, RoutingSettings
+from federated_router.routing.profile import decide
+from federated_router.routing.router import Router
+from federated_router.routing.served import Served
+from federated_router.routing.settings import RoutingSettings
+from federated_router.routing.strategies import STRATEGIES
 
 MODELS = ("models/a", "models/b")
 NODES = tuple(f"nodes/n{number}" for number in range(1, 5))
@@ -25,11 +35,11 @@ class World:
     """A router, its registry, and every way in which a decision can change."""
 
     def __init__(self) -> None:
-        self.registry = Registry(RegistrySettings(lease_s=60), ManualClock())
-        self.router = Router(RoutingSettings(), self.registry)
+        clock = ManualClock()
+        self.registry = Registry(RegistrySettings(lease_s=60), clock)
+        self.router = Router(RoutingSettings(seed=1), self.registry, clock=clock)
         self.stack = ExitStack()
         self.in_flight: dict[str, int] = {}
-        self.turn = 0
         for number, name in enumerate(NODES):
             self.register(name, slots=number + 1)
 
@@ -71,54 +81,93 @@ class World:
             )
         )
 
+    def see(self, name: str, number: int) -> None:
+        """Let a request end at a node, sooner or later."""
+        for one in candidates_of(self.registry.present(), QUERY, {}):
+            if one.node == name:
+                self.router.observe(one, Served(succeeded=True, total_ms=number + 1.0))
+
+    def leave(self, name: str) -> None:
+        """Let a node leave in order."""
+        member = self.registry.present().members.get(name)
+        self.registry.deregister(name, member.lease_id if member else "")
+
+    def renew(self, name: str, number: int) -> None:
+        """Let a node renew its lease, and tell a load."""
+        member = self.registry.present().members.get(name)
+        if member is not None:
+            self.registry.renew(name, member.lease_id, Load(number, number))
+
+    def drain(self, name: str) -> None:
+        """Drain a node that is there."""
+        if name in self.registry.present().members:
+            self.registry.drain(name)
+
     def apply(self, step: str, number: int) -> None:
         """Change one thing."""
         name = NODES[number % len(NODES)]
-        if step == "load":
-            self.load(name)
-        elif step == "renew":
-            member = self.registry.present().members.get(name)
-            if member is not None:
-                self.registry.renew(name, member.lease_id, Load(number, number))
-        elif step == "register":
-            self.register(name, slots=number % 7)
-        elif step == "leave":
-            member = self.registry.present().members.get(name)
-            self.registry.deregister(name, member.lease_id if member else "")
-        elif step == "drain" and name in self.registry.present().members:
-            self.registry.drain(name)
-        elif step == "believe":
-            self.believe(number)
-        elif step == "strategy":
-            self.router.set_strategy(sorted(STRATEGIES)[number % len(STRATEGIES)])
+        model = MODELS[0] if number % 3 else None
+        strategies = sorted(STRATEGIES)
+        changes: dict[str, Callable[[], None]] = {
+            "load": lambda: self.load(name),
+            "renew": lambda: self.renew(name, number),
+            "register": lambda: self.register(name, slots=number % 7),
+            "leave": lambda: self.leave(name),
+            "drain": lambda: self.drain(name),
+            "believe": lambda: self.believe(number),
+            "block": lambda: self.router.block(name, model),
+            "unblock": lambda: self.router.unblock(name, model),
+            "see": lambda: self.see(name, number),
+            "strategy": lambda: self.router.set_strategy(
+                strategies[number % len(strategies)]
+            ),
+        }
+        changes[step]()
 
 
 STEPS = st.tuples(
     st.sampled_from(
-        ("load", "renew", "register", "leave", "drain", "believe", "strategy")
+        (
+            "load",
+            "renew",
+            "register",
+            "leave",
+            "drain",
+            "believe",
+            "block",
+            "unblock",
+            "see",
+            "strategy",
+        )
     ),
     st.integers(min_value=0, max_value=40),
 )
 
 
 @given(steps=st.lists(STEPS, max_size=25))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_remembered_decision_is_the_one_made_anew(steps: list[tuple[str, int]]) -> None:
     """Whatever changed, a live router decides as one that remembers nothing."""
     world = World()
 
     for step, number in steps:
         world.apply(step, number)
-        present = list(candidates_of(world.registry.present(), QUERY, world.in_flight))
+        blocked = world.router._scene.blocked
+        present = list(
+            candidates_of(
+                world.registry.present(), QUERY, world.in_flight, NO_FACTS, blocked
+            )
+        )
         if not present:
             break
         profile = STRATEGIES[world.router.strategy]
-        anew = decide(profile, present, QUERY, world.router.priors, world.turn)
+        moment = world.router._moment(PLAIN)
+        anew = decide(profile, present, QUERY, world.router.priors, moment)
 
-        assert world.router.explain(QUERY) == anew
+        explained = world.router.explain(QUERY)
+        assert replace(explained, counterfactuals=()) == anew
         if anew.chosen is not None:
             assert world.router.choose(QUERY) == anew.chosen
-            world.turn += 1
 
 
 def test_slates_stay_within_their_limit() -> None:
@@ -128,4 +177,4 @@ def test_slates_stay_within_their_limit() -> None:
     for number in range(live.SLATES_MAX + 10):
         world.router.choose(RouteQuery(AUTO, excluded=frozenset({f"nodes/x{number}"})))
 
-    assert len(world.router._slates) <= live.SLATES_MAX
+    assert len(world.router._scene.slates) <= live.SLATES_MAX

@@ -1,0 +1,1 @@
+"""Who is let in: priorities, fairness between tenants, rates, shedding."""

@@ -1,0 +1,1 @@
+"""Public answers, kept to be served again to the same tenant."""

@@ -1,0 +1,1 @@
+"""Which model is asked: what is expected of each, and what is learnt of them."""

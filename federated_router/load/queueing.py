@@ -1,0 +1,62 @@
+"""Waiting times of a queue with several servers: M/M/c. Pure.
+
+Erlang C (A. K. Erlang, 1917; in W. J. Stewart, Probability, Markov Chains, Queues, and
+Simulation, 2009, 11.4). Arrivals are Poisson, service times exponential, one queue for
+all slots: real requests are less regular, so this is a measure and not a promise.
+"""
+
+import math
+
+
+def erlang_c(slots: int, offered: float) -> float:
+    """Return the probability that a request finds all `slots` busy.
+
+    `offered` is arrivals times service time, in slots; at `slots` or more the queue
+    grows without end and the probability is 1. By the recursion of Erlang B, which
+    neither over- nor underflows.
+    """
+    if offered >= slots:
+        return 1.0
+    if offered <= 0.0:
+        return 0.0
+    blocked = 1.0
+    for busy in range(1, slots + 1):
+        blocked = offered * blocked / (busy + offered * blocked)
+    return blocked / (1.0 - (offered / slots) * (1.0 - blocked))
+
+
+def wait_s(slots: int, *, arrivals_per_s: float, service_s: float) -> float:
+    """Return the mean time in the queue, in seconds; infinite where it grows."""
+    offered = arrivals_per_s * service_s
+    if offered <= 0.0:
+        return 0.0
+    if offered >= slots:
+        return math.inf
+    return erlang_c(slots, offered) * service_s / (slots - offered)
+
+
+def slots_needed(
+    *,
+    arrivals_per_s: float,
+    service_s: float,
+    wait_s_max: float,
+    utilisation_max: float,
+    slots_max: int,
+) -> int:
+    """Return the fewest slots that keep both bounds; at most `slots_max`.
+
+    The wait falls with every slot, so halving finds it.
+    """
+    offered = arrivals_per_s * service_s
+    least = math.ceil(offered / utilisation_max) if offered > 0.0 else 0
+    if least >= slots_max:
+        return slots_max
+    low, high = least, slots_max
+    while low < high:
+        middle = (low + high) // 2
+        waits = wait_s(middle, arrivals_per_s=arrivals_per_s, service_s=service_s)
+        if waits <= wait_s_max:
+            high = middle
+        else:
+            low = middle + 1
+    return low

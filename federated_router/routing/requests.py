@@ -1,0 +1,136 @@
+"""A request's public features, as routing looks at them.
+
+Decides what of a message is public and shared with other requests (a query), and what
+is of it alone (a shape). Private records are never read here.
+"""
+
+import secrets
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Final
+
+from federated_router.api.v1 import inference_pb2 as pb
+from federated_router.choice.choosing import NO_WISHES, Wishes
+from federated_router.kit.errors import FieldInvalid
+from federated_router.kit.names import resource_id
+from federated_router.priors.prompt import prompt_of
+from federated_router.registry.membership import AUTO
+from federated_router.routing.candidate import RouteQuery, Shape
+from federated_router.routing.moving_scorers import BLOCK_BYTES, BYTES_PER_TOKEN
+from federated_router.sensitivity.levels import Sensitivity
+
+BLOCKS_MAX: Final = 128
+"""Blocks of a prompt that are told apart; what is beyond has no part in affinity."""
+
+_DIGEST_BYTES: Final = 8
+# Of this process alone: nobody can make prompts collide, or know one by its digest.
+_KEY: Final = secrets.token_bytes(16)
+
+
+def query_of(
+    generation: pb.Generation, *, sensitivity: Sensitivity, private: bool
+) -> RouteQuery:
+    """Return what a request shares with others; raise FieldInvalid.
+
+    A private request's context is its policy's, and asked for by none.
+    """
+    resource_id(generation.model, "models", field="generation.model")
+    wishes = generation.wishes
+    for model in wishes.models:
+        resource_id(model, "models", field="generation.wishes.models")
+    if wishes.models and generation.model != AUTO:
+        raise FieldInvalid(
+            f"Name models together with '{AUTO}' only.",
+            field="generation.wishes.models",
+        )
+    tokens = prompt_tokens(generation) + generation.sampling.tokens_max
+    return RouteQuery(
+        model=generation.model,
+        private=private,
+        models=frozenset(wishes.models),
+        regions=frozenset(wishes.regions),
+        sensitivity=sensitivity,
+        context_tokens=0 if private else max(tokens, 0),
+    )
+
+
+def declared_sensitivity(generation: pb.Generation) -> Sensitivity | None:
+    """Return how personal a request's sender says it is; raise FieldInvalid."""
+    told = generation.sensitivity
+    if not told:
+        return None
+    try:
+        return Sensitivity(told)
+    except ValueError:
+        raise FieldInvalid(
+            "There is no such sensitivity.", field="generation.sensitivity"
+        ) from None
+
+
+def shape_of(generation: pb.Generation, *, tenant: str) -> Shape:
+    """Return what is of one request alone; raise FieldInvalid for a wish out of range.
+
+    `tenant` is the caller's id.
+    """
+    return Shape(
+        prompt=prompt_of(
+            [one.content for one in generation.messages if one.role == pb.ROLE_USER]
+        ),
+        prompt_tokens=prompt_tokens(generation),
+        tokens_max=max(generation.sampling.tokens_max, 0),
+        prefix=prefix_of(generation.messages),
+        tenant=tenant,
+        wishes=wishes_of(generation),
+    )
+
+
+def prompt_tokens(generation: pb.Generation) -> int:
+    """Return an estimate of the prompt's tokens: a token for four bytes."""
+    size = sum(len(one.content.encode()) for one in generation.messages)
+    return -(-size // BYTES_PER_TOKEN)
+
+
+def prefix_of(messages: Sequence[pb.Message]) -> tuple[int, ...]:
+    """Return the digests of a conversation's blocks, each of all up to its end."""
+    rendered = b"".join(_rendered(one) for one in messages)
+    digests: list[int] = []
+    before = b""
+    for begin in range(0, len(rendered) - BLOCK_BYTES + 1, BLOCK_BYTES):
+        block = rendered[begin : begin + BLOCK_BYTES]
+        before = blake2b(before + block, digest_size=_DIGEST_BYTES, key=_KEY).digest()
+        digests.append(int.from_bytes(before, "big"))
+        if len(digests) == BLOCKS_MAX:
+            break
+    return tuple(digests)
+
+
+def wishes_of(generation: pb.Generation) -> Wishes:
+    """Return what is asked of an answer; raise FieldInvalid."""
+    if not generation.HasField("wishes"):
+        return NO_WISHES
+    told = generation.wishes
+    return Wishes(
+        quality_min=_limit(told, "quality_min", highest=1.0),
+        cost_max=_limit(told, "cost_max"),
+        co2e_mg_max=_limit(told, "co2e_mg_max"),
+        latency_ms_max=_limit(told, "latency_ms_max"),
+        steady=told.steady,
+    )
+
+
+def _limit(
+    told: pb.RouteWishes, name: str, *, highest: float = float("inf")
+) -> float | None:
+    if not told.HasField(name):
+        return None
+    value: float = getattr(told, name)
+    if not 0.0 <= value <= highest:  # NaN is neither.
+        raise FieldInvalid(
+            "Ask for 0 or more." if highest > 1 else "Ask for 0 to 1.",
+            field=f"generation.wishes.{name}",
+        )
+    return value
+
+
+def _rendered(message: pb.Message) -> bytes:
+    return f"{message.role}\0{message.content}\0".encode()

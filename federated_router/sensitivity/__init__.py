@@ -1,0 +1,1 @@
+"""How personal a request is, and who is trusted with it."""

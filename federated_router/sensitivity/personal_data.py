@@ -1,0 +1,94 @@
+"""Which kinds of personal data a text seems to hold. Pure.
+
+Decides the kinds, the order in which they are looked for and how much of a text is
+looked at in one go. Refuses to know levels, requests and what becomes of what was
+found: only the name of a kind leaves this module's callers.
+
+Finders judge by form, not by meaning. A find that is none costs a place at a trusted
+node; what is not found is sent anywhere. So forms are wide, and check digits are
+only asked for where the form alone would fit any number.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from federated_router.sensitivity import contacts, identifiers, persons, places
+from federated_router.sensitivity.kinds import PersonalDataKind
+from federated_router.sensitivity.page import Page, Span, page_of
+
+Finder = Callable[[Page], Iterator[Span]]
+
+WINDOW_CHARACTERS: Final = 16_384
+"""Read in one go; between two windows the time is looked at."""
+
+OVERLAP_CHARACTERS: Final = 256
+"""Longer than what any finder finds, so that no find is cut in two."""
+
+FINDERS: Final[Mapping[PersonalDataKind, Finder]] = MappingProxyType(
+    {
+        PersonalDataKind.EMAIL_ADDRESS: contacts.email_addresses,
+        PersonalDataKind.PHONE_NUMBER: contacts.phone_numbers,
+        PersonalDataKind.IP_ADDRESS: contacts.ip_addresses,
+        PersonalDataKind.POSTAL_ADDRESS: places.postal_addresses,
+        PersonalDataKind.PAYMENT_CARD: identifiers.payment_cards,
+        PersonalDataKind.BANK_ACCOUNT: identifiers.bank_accounts,
+        PersonalDataKind.NATIONAL_ID: identifiers.national_ids,
+        PersonalDataKind.DOCUMENT_NUMBER: identifiers.document_numbers,
+        PersonalDataKind.BIRTH_DATE: identifiers.birth_dates,
+        PersonalDataKind.PERSON_NAME: persons.introduced_names,
+        PersonalDataKind.PERSON_NAME_BY_FORM: persons.capitalised_names,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The kinds found, in the order of PersonalDataKind; `whole` where all was read."""
+
+    kinds: tuple[PersonalDataKind, ...]
+    whole: bool
+
+
+def read(
+    texts: Sequence[str],
+    kinds: Sequence[PersonalDataKind],
+    *,
+    characters_max: int,
+    in_time: Callable[[], bool] = lambda: True,
+) -> Reading:
+    """Look for `kinds` in the first `characters_max` characters of all texts together.
+
+    Stops between two windows once `in_time` says no.
+    """
+    missing = [kind for kind in PersonalDataKind if kind in kinds]
+    left = characters_max
+    found: set[PersonalDataKind] = set()
+    for text in texts:
+        for page in _windows(text[:left]):
+            if not in_time():
+                return Reading(_ordered(found), whole=False)
+            now = [kind for kind in missing if _holds(page, kind)]
+            found.update(now)
+            missing = [kind for kind in missing if kind not in found]
+        if len(text) > left:
+            return Reading(_ordered(found), whole=False)
+        left -= len(text)
+    return Reading(_ordered(found), whole=True)
+
+
+def _windows(text: str) -> Iterator[Page]:
+    if not text:
+        return
+    step = WINDOW_CHARACTERS - OVERLAP_CHARACTERS
+    for begin in range(0, max(len(text) - OVERLAP_CHARACTERS, 1), step):
+        yield page_of(text[begin : begin + WINDOW_CHARACTERS])
+
+
+def _holds(page: Page, kind: PersonalDataKind) -> bool:
+    return next(FINDERS[kind](page), None) is not None
+
+
+def _ordered(found: set[PersonalDataKind]) -> tuple[PersonalDataKind, ...]:
+    return tuple(kind for kind in PersonalDataKind if kind in found)

@@ -1,0 +1,1 @@
+"""Puts the parts of a router together that several floors make up."""
