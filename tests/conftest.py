@@ -1,5 +1,6 @@
 """Fixtures come in families, one file each."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -15,12 +16,10 @@ pytest_plugins = (
 )
 
 # What a test asserts is never how long it took: these machines are shared.
-settings.register_profile(
-    "shared machine",
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
-settings.load_profile("shared machine")
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("everyday", UNHURRIED, max_examples=50)
+settings.register_profile("thorough", UNHURRIED, max_examples=1_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "everyday"))
 
 
 @pytest.fixture(autouse=True)
