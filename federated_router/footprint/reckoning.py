@@ -78,38 +78,3 @@ def co2e_mg(joules: float, carbon_intensity: float | None) -> float | None:
     if carbon_intensity is None:
         return None
     return joules * carbon_intensity * MG_PER_G / J_PER_KWH
-
-
-def expected(
-    tariff: Tariff,
-    carbon_intensity: float | None,
-    *,
-    prompt_tokens: float,
-    tokens_max: float,
-) -> Footprint:
-    """Return the most that an answer of at most `tokens_max` tokens takes.
-
-    Nothing is taken to be cached: a ceiling that a caller names holds in any case.
-    """
-    return footprint_of(
-        tariff,
-        carbon_intensity,
-        prompt_tokens=prompt_tokens,
-        completion_tokens=tokens_max,
-    )
-
-
-def penalty(
-    carbon_intensity: float | None, *, reference: float, factor: float
-) -> float:
-    """Return how much a region's carbon speaks against it, in [0, 1).
-
-    x / (1 + x) with x = factor * intensity / reference: 0 without carbon or without a
-    factor, grows with both, 1/2 where x is 1, and never ties two regions. A region of
-    which nothing is known is taken for one at the reference, in g per kWh above 0.
-    """
-    if reference <= 0 or factor < 0:
-        raise ValueError("a reference above 0 and a factor of at least 0")
-    share = 1.0 if carbon_intensity is None else carbon_intensity / reference
-    weighed = factor * share
-    return weighed / (1.0 + weighed)

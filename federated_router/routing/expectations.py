@@ -6,17 +6,14 @@ figures, and which wish they break. Refuses to know quality: that is the model's
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from federated_router.choice.choosing import Wishes
+from federated_router.footprint.reckoning import Footprint, footprint_of
 from federated_router.priors.contents import PRIVATE_TIER
 from federated_router.routing.candidate import Candidate, Shape, Site
 from federated_router.routing.moment import Moment
 from federated_router.routing.observed import Expected
 from federated_router.routing.priors_view import PriorsView
-
-JOULES_PER_KWH: Final = 3.6e6
-MG_PER_G: Final = 1000.0
 
 
 @dataclass(slots=True)
@@ -65,32 +62,26 @@ class Takings:
         tokens = self._moment.observed.completion_tokens(
             candidate.model, shape.tokens_max
         )
-        joules = joules_of(candidate, shape, tokens)
+        footprint = footprint_at(candidate, shape, tokens)
         tier = PRIVATE_TIER if self._private else candidate.tier
         known = self._priors.performance(candidate.model, candidate.region, tier)
         median_ms = None if known is None else known.latency_ms_p50
         return tokens, Taking(
             latency_ms=None if median_ms is None else median_ms * tokens,
-            cost=cost_of(candidate, shape, tokens),
-            joules=joules,
-            co2e_mg=_co2e_mg(joules, candidate.carbon_intensity),
+            cost=footprint.cost,
+            joules=footprint.joules,
+            co2e_mg=footprint.co2e_mg,
         )
 
 
-def cost_of(candidate: Candidate, shape: Shape, tokens: float) -> float:
-    """Return the cost of reading the prompt and writing so many tokens."""
-    tariff = candidate.tariff
-    return (
-        tariff.prompt_cost * shape.prompt_tokens + tariff.completion_cost * tokens
-    ) / 1000.0
-
-
-def joules_of(candidate: Candidate, shape: Shape, tokens: float) -> float:
-    """Return the energy of reading the prompt and writing so many tokens."""
-    tariff = candidate.tariff
-    return (
-        tariff.prompt_joules * shape.prompt_tokens + tariff.completion_joules * tokens
-    ) / 1000.0
+def footprint_at(candidate: Candidate, shape: Shape, tokens: float) -> Footprint:
+    """Return what reading the prompt and writing so many tokens takes there."""
+    return footprint_of(
+        candidate.tariff,
+        candidate.carbon_intensity,
+        prompt_tokens=shape.prompt_tokens,
+        completion_tokens=tokens,
+    )
 
 
 def broken_wish(taking: Taking, wishes: Wishes) -> str:
@@ -122,13 +113,6 @@ def limits_nodes(wishes: Wishes) -> bool:
     """Return whether any wish is one that nodes can break."""
     limits = (wishes.cost_max, wishes.co2e_mg_max, wishes.latency_ms_max)
     return any(limit is not None for limit in limits)
-
-
-def _co2e_mg(joules: float, intensity: float | None) -> float | None:
-    """Return milligrams for joules at an intensity in g/kWh; no joules emit none."""
-    if intensity is None:
-        return None
-    return joules / JOULES_PER_KWH * intensity * MG_PER_G
 
 
 def _drawn(prior_ms: float | None, seen: Expected) -> float:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from federated_router.routing.candidate import Candidate
-from federated_router.routing.expectations import cost_of, joules_of
+from federated_router.routing.expectations import footprint_at
 from federated_router.routing.moment import Moment
 from federated_router.routing.scorers import NEUTRAL
 
@@ -114,7 +114,7 @@ def _cost(candidates: Sequence[Candidate], moment: Moment) -> list[float]:
     """Prefer what costs least for this request: the least cost by the own."""
     tokens = _completion_tokens(candidates, moment)
     costs = [
-        cost_of(one, moment.shape, expected)
+        footprint_at(one, moment.shape, expected).cost
         for one, expected in zip(candidates, tokens, strict=True)
     ]
     least = min(costs, default=0.0)
@@ -128,7 +128,7 @@ def _carbon(candidates: Sequence[Candidate], moment: Moment) -> list[float]:
     """
     tokens = _completion_tokens(candidates, moment)
     joules = [
-        joules_of(one, moment.shape, expected)
+        footprint_at(one, moment.shape, expected).joules
         for one, expected in zip(candidates, tokens, strict=True)
     ]
     known = all(joules)

@@ -1,4 +1,4 @@
-"""The arithmetic of energy, carbon and cost, and what speaks against a region."""
+"""The arithmetic of energy, carbon and cost."""
 
 import pytest
 from hypothesis import given
@@ -7,9 +7,7 @@ from hypothesis import strategies as st
 from federated_router.footprint.reckoning import (
     EnergyBasis,
     co2e_mg,
-    expected,
     footprint_of,
-    penalty,
 )
 from federated_router.registry.membership import NO_TARIFF, Tariff
 
@@ -61,11 +59,13 @@ def test_the_nodes_measurement_is_told_as_one() -> None:
 
 
 @given(counts, counts, counts, intensities)
-def test_no_answer_within_its_limit_takes_more_than_is_expected(
+def test_prompt_that_the_node_still_held_takes_no_more_than_one_that_it_reads(
     prompt: int, cached: int, completion: int, intensity: float
 ) -> None:
-    """A ceiling that was met before is met by the answer."""
-    most = expected(TARIFF, intensity, prompt_tokens=prompt, tokens_max=completion)
+    """What is expected counts the whole prompt: a ceiling that it met holds."""
+    most = footprint_of(
+        TARIFF, intensity, prompt_tokens=prompt, completion_tokens=completion
+    )
     taken = footprint_of(
         TARIFF,
         intensity,
@@ -79,23 +79,3 @@ def test_no_answer_within_its_limit_takes_more_than_is_expected(
     assert taken.co2e_mg is not None
     assert most.co2e_mg is not None
     assert taken.co2e_mg <= most.co2e_mg
-
-
-@given(intensities, intensities, st.floats(0.01, 100))
-def test_more_carbon_is_never_penalised_less(
-    one: float, other: float, factor: float
-) -> None:
-    """And the penalty stays in [0, 1), whatever the factor."""
-    less, more = sorted((one, other))
-    low = penalty(less, reference=400.0, factor=factor)
-    high = penalty(more, reference=400.0, factor=factor)
-    assert 0 <= low <= high < 1
-
-
-def test_the_penalty_at_its_marks() -> None:
-    """Nothing without a factor, half at the reference, and so where unknown."""
-    assert penalty(900.0, reference=400.0, factor=0.0) == 0.0
-    assert penalty(400.0, reference=400.0, factor=1.0) == 0.5
-    assert penalty(None, reference=400.0, factor=1.0) == 0.5
-    with pytest.raises(ValueError, match="reference above 0"):
-        penalty(1.0, reference=0.0, factor=1.0)
