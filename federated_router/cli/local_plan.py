@@ -29,6 +29,10 @@ row_tokens_max = 64
 """
 
 
+_PRICES = {"reference-large": 2e-6, "reference-small": 4e-7}
+_JOULES = {"reference-large": 0.5, "reference-small": 0.1}
+
+
 @dataclass(frozen=True, slots=True)
 class DaemonPlan:
     """One process to start."""
@@ -181,6 +185,9 @@ name = "{model}"
 path = {_text(layout.models[model])}
 slots = {slots}
 waiting_max = 256
+# Made up, so that there is something to choose by: what a token costs and takes.
+token_price = {_PRICES.get(model, 0.0)}
+token_j = {_JOULES.get(model, 0.0)}
 """
         for model, slots in plan.models
     )
