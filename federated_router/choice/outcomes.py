@@ -18,11 +18,11 @@ from federated_router.kit.clock import Clock
 from federated_router.kit.errors import FieldInvalid, RequestUnknown
 from federated_router.priors.prompt import Prompt
 
-Tell = Callable[[float], None]
-"""Offers a reward in [0, 1] to the federation's statistics."""
+Tell = Callable[[Sight, float], None]
+"""Offers what was seen of a prompt, and a reward in [0, 1], to the statistics."""
 
 
-def tell_nobody(_: float) -> None:
+def tell_nobody(_: Sight, __: float) -> None:
     """Keep an outcome to this router."""
 
 
@@ -80,7 +80,8 @@ class Outcomes:
     ) -> None:
         """Note that `model` is asked; a request that is repeated counts as it was.
 
-        `tell` is called once, with the reward that counts.
+        `tell` is called once, with what was seen of the prompt and the reward that
+        counts.
         """
         self.settle()
         if len(self._waiting) >= self._settings.outcomes_max:
@@ -174,4 +175,4 @@ class Outcomes:
         view = "router" if waiting.reported is None else "caller"
         metrics.OUTCOMES.labels(waiting.model, view).inc()
         self._learner.learn(waiting.model, waiting.seen, reward)
-        waiting.tell(reward)
+        waiting.tell(waiting.seen, reward)

@@ -14,6 +14,7 @@ from federated_router.admission.ask import AdmissionAsk
 from federated_router.admission.gate import Admitted
 from federated_router.api.v1 import inference_pb2 as pb
 from federated_router.cache.entries import CacheKey
+from federated_router.choice.sight import Sight
 from federated_router.priors.prompt import Prompt
 from federated_router.registry.membership import Tariff
 from federated_router.routing.candidate import Candidate
@@ -124,9 +125,9 @@ class Outcomes(Protocol):
         model: str,
         prompt: Prompt,
         *,
-        tell: Callable[[float], None],
+        tell: Callable[[Sight, float], None],
     ) -> None:
-        """Note that `model` answers; `tell` is called with the reward that counts."""
+        """Note that `model` answers; `tell` hears what was seen, and the reward."""
         ...
 
     def served(

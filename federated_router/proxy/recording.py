@@ -8,7 +8,8 @@ never private records. Refuses to know sums and rounds.
 """
 
 from collections.abc import Callable
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 from federated_router.api.v1 import inference_pb2 as pb
 from federated_router.federation.records import (
@@ -46,6 +47,26 @@ SUCCESS_STEPS_MIN: Final = REWARD_MAX // 2
 def is_failure(error: FederationError) -> bool:
     """Return whether a request ended for a node's reasons, not its caller's."""
     return isinstance(error, _FAILURES)
+
+
+class Seen(Protocol):
+    """A prompt as numbers: what is counted of it."""
+
+    @property
+    def features(self) -> tuple[int, ...]:
+        """Return the bandit's features."""
+        ...
+
+    @property
+    def pattern(self) -> str:
+        """Return the kind of request."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Numbers:
+    features: tuple[int, ...]
+    pattern: str
 
 
 class Recording:
@@ -88,28 +109,26 @@ class Recording:
             self._learn(generation, candidate, succeeded=False)
 
     def rewarded(
-        self, generation: pb.Generation, candidate: Candidate
-    ) -> Callable[[float], None]:
-        """Return what counts the request once its reward, in [0, 1], is known.
+        self, candidate: Candidate, *, private: bool = False
+    ) -> Callable[[Seen, float], None]:
+        """Return what counts a request, given what was seen of it and its reward.
 
-        Call it at most once, at any time later, from anywhere: it keeps whose request
-        it was, and of the prompt its pattern and features alone.
+        The reward is in [0, 1]. Call it at most once, at any time later, from anywhere:
+        it keeps whose request it was, and nothing of the prompt.
         """
         if not self._learns:
             return _count_nothing
-        prompt, user = _prompt(generation), self._user()
-        cell = _cell(candidate, private=generation.HasField("private_context"))
-        pattern, features = pattern_of(prompt), features_of(prompt)
+        user, cell = self._user(), _cell(candidate, private=private)
 
-        def count(reward: float) -> None:
+        def count(seen: Seen, reward: float) -> None:
             steps = min(REWARD_MAX, max(0, round(reward * REWARD_MAX)))
             succeeded = steps >= SUCCESS_STEPS_MIN
             self._statistics.record(
                 RequestRecord(
                     cell=cell,
                     user=user,
-                    pattern=PatternOutcome(pattern, succeeded),
-                    pull=Pull(features, steps),
+                    pattern=PatternOutcome(seen.pattern, succeeded),
+                    pull=Pull(seen.features, steps),
                 )
             )
 
@@ -118,13 +137,20 @@ class Recording:
     def _learn(
         self, generation: pb.Generation, candidate: Candidate, *, succeeded: bool
     ) -> None:
-        self.rewarded(generation, candidate)(float(succeeded))
+        if self._learns:
+            private = generation.HasField("private_context")
+            count = self.rewarded(candidate, private=private)
+            count(_seen(_prompt(generation)), float(succeeded))
 
     def _user(self) -> UserKey:
         return self._pseudonyms.user(current_identity(), audience="")
 
 
-def _count_nothing(_: float) -> None:
+def _seen(prompt: Prompt) -> Seen:
+    return _Numbers(features_of(prompt), pattern_of(prompt))
+
+
+def _count_nothing(_: Seen, __: float) -> None:
     """Count for a router that takes part in no rounds."""
 
 

@@ -52,5 +52,5 @@ class Verdicts:
             asked.generation.request_id,
             candidate.model,
             asked.shape.prompt,
-            tell=self._recording.rewarded(asked.generation, candidate),
+            tell=self._recording.rewarded(candidate),
         )

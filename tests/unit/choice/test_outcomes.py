@@ -57,7 +57,7 @@ async def test_last_report_counts_once_here_and_is_told_once() -> None:
     """A changed mind replaces the first; the federation hears one reward."""
     outcomes, learnt, clock = outcomes_of()
     told: list[float] = []
-    outcomes.remember("t", "1", SMALL, EASY, tell=told.append)
+    outcomes.remember("t", "1", SMALL, EASY, tell=lambda _, reward: told.append(reward))
     assert outcomes.report("t", "1", 0.25) == SMALL
     outcomes.served("t", "1", succeeded=True)
     assert outcomes.report("t", "1", 0.75) == SMALL

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from federated_router.api.v1 import inference_pb2 as pb
+from federated_router.choice.sight import Sight, sight_of
 from federated_router.federation.statistics import Statistics
 from federated_router.kit.errors import FieldInvalid, NodeLost
 from federated_router.kit.identity import Identity, Role, set_current_identity
@@ -16,6 +17,8 @@ from federated_router.proxy.verdicts import Verdicts
 from tests.unit.proxy.test_public_answers import asked
 from tests.unit.proxy.test_recording import CANDIDATE
 
+SEEN = sight_of(Prompt(text="why?", characters=4, turns=1), word_features=0)
+
 
 @dataclass
 class Heard:
@@ -23,7 +26,7 @@ class Heard:
 
     models: list[str] = field(default_factory=list)
     views: list[tuple[bool, bool]] = field(default_factory=list)
-    tell: Callable[[float], None] | None = None
+    tell: Callable[[Sight, float], None] | None = None
 
     def remember(
         self,
@@ -32,7 +35,7 @@ class Heard:
         model: str,
         prompt: Prompt,
         *,
-        tell: Callable[[float], None],
+        tell: Callable[[Sight, float], None],
     ) -> None:
         """Keep what to tell."""
         assert (tenant, request_id) == ("alice", "r")
@@ -79,7 +82,7 @@ def test_answer_counts_when_its_reward_is_known(
     before = patterns(statistics)
     set_current_identity(Identity(Role.CLIENT, "bob", "a.example"))
     assert heard.tell is not None
-    heard.tell(reward)
+    heard.tell(SEEN, reward)
 
     assert heard.views == [(True, True)]
     assert heard.models == [CANDIDATE.model]
@@ -117,6 +120,6 @@ def test_router_without_rounds_tells_nobody(statistics: Statistics) -> None:
 
     Verdicts(recording, heard).answered(asked(), CANDIDATE, pb.Finished())
     assert heard.tell is not None
-    heard.tell(1.0)
+    heard.tell(SEEN, 1.0)
 
     assert patterns(statistics) == (0, 0)
