@@ -26,7 +26,7 @@ demo: setup ## Bring a federation up, show the main job, take it down
 	$(BIN)/python -m federated_router.cli demo
 
 test: setup ## Run the default test suite in TEST_PROCESSES processes
-	CUDA_VISIBLE_DEVICES= $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
+	CUDA_VISIBLE_DEVICES= $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 ##@ A local federation
 up: setup ## Start router, NODES nodes and coordinator on loopback

@@ -28,3 +28,13 @@ def _threshold_of_logs() -> Iterator[None]:
     before = log.get_level()
     yield
     log.set_level(before)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run what waits for processes and databases first.
+
+    Such files are few and long: one that begins last would keep all other processes
+    waiting for it.
+    """
+    items.sort(key=lambda item: "/integration/" not in item.nodeid)

@@ -7,6 +7,7 @@ figures are medians. Answers have mixed lengths: a static batch waits for its lo
 """
 
 import asyncio
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
@@ -29,7 +30,7 @@ from tests.bench.generate_peer import Answered, GeneratePeer, Ids
 
 MODEL = "reference-large"
 MODELS = Path("build/models")
-TURNS = 3
+TURNS = int(os.environ.get("BENCH_TURNS", "3"))
 LONG_EVERY = 4
 CONTEXT_TOKENS = 512
 EQUAL_CALLERS = 8
