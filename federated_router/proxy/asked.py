@@ -14,7 +14,7 @@ from federated_router.kit.identity import current_identity
 from federated_router.proxy.deadline import Deadline
 from federated_router.proxy.neighbours import Assesses
 from federated_router.routing.candidate import RouteQuery, Shape
-from federated_router.routing.requests import query_of, shape_of
+from federated_router.routing.requests import assessed, query_of, shape_of
 from federated_router.sensitivity.levels import Sensitivity
 
 
@@ -64,7 +64,8 @@ async def asked_of(
 ) -> Asked:
     """Return a checked request of the current caller."""
     tenant = current_identity().id
-    sensitivity = await sensitivity_of(generation, assessor)
+    assess = None if assessor is None else assessor.assessed
+    sensitivity = (await assessed(generation, assess)).level
     private = generation.HasField("private_context")
     return Asked(
         generation=generation,
@@ -74,14 +75,3 @@ async def asked_of(
         shape=shape_of(generation, tenant=tenant),
         deadline=deadline,
     )
-
-
-async def sensitivity_of(
-    generation: pb.Generation, assessor: Assesses | None
-) -> Sensitivity:
-    """Return how personal the messages are: what their sender says, or more."""
-    declared = Sensitivity(generation.sensitivity) if generation.sensitivity else None
-    if assessor is None:
-        return declared or Sensitivity.INTERNAL
-    texts = [message.content for message in generation.messages]
-    return (await assessor.assessed(texts, declared)).level

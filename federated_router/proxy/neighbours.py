@@ -18,17 +18,9 @@ from federated_router.choice.sight import Sight
 from federated_router.priors.prompt import Prompt
 from federated_router.registry.membership import Tariff
 from federated_router.routing.candidate import Candidate
+from federated_router.routing.requests import Assessed
 from federated_router.routing.served import Served
 from federated_router.sensitivity.levels import Sensitivity
-
-
-class Assessed(Protocol):
-    """How personal some texts are."""
-
-    @property
-    def level(self) -> Sensitivity:
-        """Return the level."""
-        ...
 
 
 class Assesses(Protocol):

@@ -5,7 +5,6 @@ stored answer came out of the mechanism and was paid for; to repeat it, word for
 is post-processing and tells nothing new.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from federated_router.api.v1 import inference_pb2 as pb
@@ -15,6 +14,7 @@ from federated_router.budget.port import LedgerStore
 from federated_router.budget.reservation import RequestId
 from federated_router.budget.settings import AnswerSettings
 from federated_router.kit.clock import Clock
+from federated_router.proxy.collected import Collected, events_of
 from federated_router.proxy.private_price import (
     PrivateTerms,
     body_digest,
@@ -93,39 +93,20 @@ class PrivateAnswers:
         )
 
 
-class AnswerSoFar:
+class AnswerSoFar(Collected):
     """Collects what leaves for the caller."""
-
-    def __init__(self) -> None:
-        self._answer = pb.CompleteResponse()
-        self._text: list[str] = []
-
-    def add(self, response: pb.GenerateResponse) -> None:
-        """Take note of one event."""
-        match response.WhichOneof("event"):
-            case "started":
-                self._answer.started.CopyFrom(response.started)
-            case "chunk":
-                self._text.append(response.chunk.text)
-            case _:
-                self._answer.finished.CopyFrom(response.finished)
 
     def message(self) -> pb.CompleteResponse:
         """Return the answer without its charge, which is not due again."""
-        whole = pb.CompleteResponse()
-        whole.CopyFrom(self._answer)
-        whole.text = "".join(self._text)
+        whole = super().message()
         whole.finished.ClearField("charge")
         whole.started.ClearField("reservation")
         return whole
 
 
-def events_of(answer: pb.CompleteResponse) -> Iterator[pb.GenerateResponse]:
-    """Yield a stored answer as a stream: its charge is nothing."""
-    yield pb.GenerateResponse(started=answer.started)
-    if answer.text:
-        yield pb.GenerateResponse(chunk=pb.Chunk(text=answer.text))
-    finished = pb.Finished()
-    finished.CopyFrom(answer.finished)
-    finished.charge.SetInParent()
-    yield pb.GenerateResponse(finished=finished)
+def free_events_of(answer: pb.CompleteResponse) -> list[pb.GenerateResponse]:
+    """Return a stored answer as a stream: its charge is nothing."""
+    free = pb.CompleteResponse()
+    free.CopyFrom(answer)
+    free.finished.charge.SetInParent()
+    return events_of(free)

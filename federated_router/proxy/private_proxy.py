@@ -35,7 +35,7 @@ from federated_router.proxy.neighbours import Neighbours
 from federated_router.proxy.private_answers import (
     AnswerKeys,
     PrivateAnswers,
-    events_of,
+    free_events_of,
 )
 from federated_router.proxy.private_credit import CreditLine, Instalments
 from federated_router.proxy.private_grant import granted
@@ -105,7 +105,7 @@ class PrivateProxy:
         kept = await self._answers.find(keys)
         if kept is not None:
             self._told_again(asked, kept)
-            for event in events_of(kept):
+            for event in free_events_of(kept):
                 yield event
             return
         price = await self._pricer.price(

@@ -10,6 +10,7 @@ from contextlib import aclosing
 from federated_router.api.v1 import inference_pb2 as pb
 from federated_router.cache.entries import CacheKey
 from federated_router.proxy.asked import Asked
+from federated_router.proxy.collected import Collected, events_of
 from federated_router.proxy.neighbours import Footprints, Keeps
 
 Events = AsyncGenerator[pb.GenerateResponse, None]
@@ -85,37 +86,18 @@ class WholeAnswer:
 
     def __init__(self, bytes_max: int) -> None:
         self._left = bytes_max
-        self._answer = pb.CompleteResponse()
-        self._texts: list[str] = []
+        self._collected = Collected()
 
     def add(self, event: pb.GenerateResponse) -> None:
         """Take note of one event."""
         self._left -= event.ByteSize()
         if self._left < 0:
-            self._texts.clear()
-            self._answer.Clear()
-        elif event.HasField("chunk"):
-            self._texts.append(event.chunk.text)
-            self._answer.logprobs.extend(event.chunk.logprobs)
-        elif event.HasField("started"):
-            self._answer.started.CopyFrom(event.started)
+            self._collected = Collected()
         else:
-            self._answer.finished.CopyFrom(event.finished)
+            self._collected.add(event)
 
     def message(self) -> pb.CompleteResponse | None:
         """Return the answer if it is whole."""
-        if self._left < 0 or not self._answer.HasField("finished"):
+        if self._left < 0 or not self._collected.is_whole:
             return None
-        self._answer.text = "".join(self._texts)
-        return self._answer
-
-
-def events_of(answer: pb.CompleteResponse) -> list[pb.GenerateResponse]:
-    """Return a stored answer as a stream."""
-    chunk = pb.Chunk(text=answer.text, logprobs=answer.logprobs)
-    middle = [pb.GenerateResponse(chunk=chunk)] if chunk.ByteSize() else []
-    return [
-        pb.GenerateResponse(started=answer.started),
-        *middle,
-        pb.GenerateResponse(finished=answer.finished),
-    ]
+        return self._collected.message()

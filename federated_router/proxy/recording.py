@@ -32,9 +32,10 @@ from federated_router.kit.tracing import outgoing_metadata
 from federated_router.priors.contents import PRIVATE_TIER, Cell
 from federated_router.priors.features import REWARD_MAX, features_of
 from federated_router.priors.patterns import pattern_of
-from federated_router.priors.prompt import Prompt, prompt_of
+from federated_router.priors.prompt import Prompt
 from federated_router.proxy.pseudonyms import Pseudonyms
 from federated_router.routing.candidate import Candidate
+from federated_router.routing.requests import user_prompt
 
 _FAILURES: Final = (Unavailable, LimitReached, DeadlineExceeded, Internal)
 """What ends a request for a node's reasons; other errors are the caller's."""
@@ -140,7 +141,7 @@ class Recording:
         if self._learns:
             private = generation.HasField("private_context")
             count = self.rewarded(candidate, private=private)
-            count(_seen(_prompt(generation)), float(succeeded))
+            count(_seen(user_prompt(generation)), float(succeeded))
 
     def _user(self) -> UserKey:
         return self._pseudonyms.user(current_identity(), audience="")
@@ -152,16 +153,6 @@ def _seen(prompt: Prompt) -> Seen:
 
 def _count_nothing(_: Seen, __: float) -> None:
     """Count for a router that takes part in no rounds."""
-
-
-def _prompt(generation: pb.Generation) -> Prompt:
-    return prompt_of(
-        [
-            message.content
-            for message in generation.messages
-            if message.role == pb.ROLE_USER
-        ]
-    )
 
 
 def _cell(candidate: Candidate, *, private: bool) -> Cell:

@@ -15,6 +15,7 @@ from federated_router.kit.identity import Role
 from federated_router.kit.pages import page_of
 from federated_router.proxy.asked import Asked, asked_of
 from federated_router.proxy.checks import check_generation
+from federated_router.proxy.collected import Collected
 from federated_router.proxy.deadline import deadline_of
 from federated_router.proxy.neighbours import ALONE, Neighbours
 from federated_router.proxy.private_proxy import PrivateProxy
@@ -117,19 +118,12 @@ async def gathered(
     responses: AsyncIterator[pb.GenerateResponse],
 ) -> pb.CompleteResponse:
     """Return a stream of events as one answer."""
-    whole = pb.CompleteResponse()
-    texts: list[str] = []
+    collected = Collected()
     async for response in responses:
-        if response.HasField("started"):
-            whole.started.CopyFrom(response.started)
-        elif response.HasField("chunk"):
-            texts.append(response.chunk.text)
-        else:
-            whole.finished.CopyFrom(response.finished)
-    if not whole.HasField("finished"):
+        collected.add(response)
+    if not collected.is_whole:
         raise Internal("The answer ended without its last event.")
-    whole.text = "".join(texts)
-    return whole
+    return collected.message()
 
 
 def _merge(

@@ -25,7 +25,6 @@ class Taking:
 
     latency_ms: float | None
     cost: float
-    joules: float
     co2e_mg: float | None
 
 
@@ -54,7 +53,7 @@ class Takings:
         if seen is None:
             return taking
         latency_ms = _drawn(taking.latency_ms, seen)
-        return Taking(latency_ms, taking.cost, taking.joules, taking.co2e_mg)
+        return Taking(latency_ms, taking.cost, taking.co2e_mg)
 
     def _of_kind(self, candidate: Candidate) -> tuple[float, Taking]:
         """Return the tokens to expect, and what they take where nothing was seen."""
@@ -69,7 +68,6 @@ class Takings:
         return tokens, Taking(
             latency_ms=None if median_ms is None else median_ms * tokens,
             cost=footprint.cost,
-            joules=footprint.joules,
             co2e_mg=footprint.co2e_mg,
         )
 

@@ -26,8 +26,7 @@ class PriorsView:
 
     `carbon` is by region, in grams of CO2 equivalent per kWh, where it is known well.
     Revision 0 knows nothing. Rewards and patterns are those of the features and rules
-    that this build computes; others would mean something else. `carbon` is in grams of
-    CO2 equivalent per kWh, by region.
+    that this build computes; others would mean something else.
     """
 
     revision: int = 0

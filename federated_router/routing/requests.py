@@ -5,18 +5,19 @@ is of it alone (a shape). Private records are never read here.
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from hashlib import blake2b
-from typing import Final
+from typing import Final, Protocol
 
 from federated_router.api.v1 import inference_pb2 as pb
 from federated_router.choice.choosing import NO_WISHES, Wishes
 from federated_router.kit.errors import FieldInvalid
 from federated_router.kit.names import resource_id
-from federated_router.priors.prompt import prompt_of
+from federated_router.priors.prompt import Prompt, prompt_of
 from federated_router.registry.membership import AUTO
 from federated_router.routing.candidate import RouteQuery, Shape
 from federated_router.routing.moving_scorers import BLOCK_BYTES, BYTES_PER_TOKEN
+from federated_router.sensitivity.assessment import Assessment
 from federated_router.sensitivity.levels import Sensitivity
 
 BLOCKS_MAX: Final = 128
@@ -25,6 +26,27 @@ BLOCKS_MAX: Final = 128
 _DIGEST_BYTES: Final = 8
 # Of this process alone: nobody can make prompts collide, or know one by its digest.
 _KEY: Final = secrets.token_bytes(16)
+
+
+class Assessed(Protocol):
+    """How personal a request is, and the kinds of personal data that were found."""
+
+    @property
+    def level(self) -> Sensitivity:
+        """Return the level."""
+
+    @property
+    def kinds(self) -> Sequence[str]:
+        """Return the kinds, never the data."""
+
+
+class Assess(Protocol):
+    """Judges how personal texts are; `declared` is what their sender says."""
+
+    def __call__(
+        self, texts: Sequence[str], declared: Sensitivity | None
+    ) -> Awaitable[Assessed]:
+        """Return the judgement, never below what was declared."""
 
 
 def query_of(
@@ -67,20 +89,36 @@ def declared_sensitivity(generation: pb.Generation) -> Sensitivity | None:
         ) from None
 
 
+async def assessed(generation: pb.Generation, assess: Assess | None) -> Assessed:
+    """Return how personal the messages are: what their sender says, or more.
+
+    Raises FieldInvalid for a level that there is not.
+    """
+    declared = declared_sensitivity(generation)
+    if assess is None:
+        return Assessment(declared or Sensitivity.INTERNAL)
+    return await assess([one.content for one in generation.messages], declared)
+
+
 def shape_of(generation: pb.Generation, *, tenant: str) -> Shape:
     """Return what is of one request alone; raise FieldInvalid for a wish out of range.
 
     `tenant` is the caller's id.
     """
     return Shape(
-        prompt=prompt_of(
-            [one.content for one in generation.messages if one.role == pb.ROLE_USER]
-        ),
+        prompt=user_prompt(generation),
         prompt_tokens=prompt_tokens(generation),
         tokens_max=max(generation.sampling.tokens_max, 0),
         prefix=prefix_of(generation.messages),
         tenant=tenant,
         wishes=wishes_of(generation),
+    )
+
+
+def user_prompt(generation: pb.Generation) -> Prompt:
+    """Return what its user says, as far as features and patterns look at it."""
+    return prompt_of(
+        [one.content for one in generation.messages if one.role == pb.ROLE_USER]
     )
 
 

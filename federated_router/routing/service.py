@@ -1,11 +1,10 @@
 """RoutingService: between the contract and the router's decisions."""
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import ClassVar, Protocol
 
 import grpc
 
-from federated_router.api.v1 import inference_pb2 as inference
 from federated_router.api.v1 import routing_pb2 as pb
 from federated_router.api.v1 import routing_pb2_grpc as pb_grpc
 from federated_router.kit.errors import FieldInvalid, FieldRequired, RequestUnknown
@@ -15,37 +14,16 @@ from federated_router.priors.publication import Priors
 from federated_router.routing.applied_priors import AppliedPriors
 from federated_router.routing.explanation import explained, told
 from federated_router.routing.requests import (
-    declared_sensitivity,
+    Assess,
+    assessed,
     query_of,
     shape_of,
 )
 from federated_router.routing.router import Router
-from federated_router.sensitivity.levels import Sensitivity
 
 log = get_logger("routing")
 _READERS = frozenset({Role.CLIENT, Role.OPERATOR})
 _OPERATORS = frozenset({Role.OPERATOR})
-
-
-class Assessed(Protocol):
-    """How personal a request is, and the kinds of personal data that were found."""
-
-    @property
-    def level(self) -> Sensitivity:
-        """Return the level."""
-
-    @property
-    def kinds(self) -> Sequence[str]:
-        """Return the kinds, never the data."""
-
-
-class Assess(Protocol):
-    """Judges how personal texts are; `declared` is what their sender says."""
-
-    def __call__(
-        self, texts: Sequence[str], declared: Sensitivity | None
-    ) -> Awaitable[Assessed]:
-        """Return the judgement, never below what was declared."""
 
 
 class OutcomeReports(Protocol):
@@ -90,16 +68,16 @@ class RoutingServicer(pb_grpc.RoutingServiceServicer):
     ) -> pb.ExplainRouteResponse:
         """Return the decision and everything it rests on."""
         generation = request.generation
-        sensitivity, kinds = await self._judged(generation)
+        found = await assessed(generation, self._assess)
         decision = self._router.explain(
             query_of(
                 generation,
-                sensitivity=sensitivity,
+                sensitivity=found.level,
                 private=generation.HasField("private_context"),
             ),
             shape_of(generation, tenant=current_identity().id),
         )
-        return explained(decision, sensitivity=sensitivity, kinds=kinds)
+        return explained(decision, sensitivity=found.level, kinds=found.kinds)
 
     async def ReportOutcome(
         self, request: pb.ReportOutcomeRequest, _: grpc.aio.ServicerContext
@@ -161,16 +139,6 @@ class RoutingServicer(pb_grpc.RoutingServiceServicer):
             operator=current_identity().member,
         )
         return pb.ApplyPriorsResponse(priors=_applied(self._priors))
-
-    async def _judged(
-        self, generation: inference.Generation
-    ) -> tuple[Sensitivity, Sequence[str]]:
-        declared = declared_sensitivity(generation)
-        if self._assess is None:
-            return declared or Sensitivity.INTERNAL, ()
-        texts = [one.content for one in generation.messages]
-        found = await self._assess(texts, declared)
-        return found.level, found.kinds
 
 
 def reward_of(request: pb.ReportOutcomeRequest) -> float:
