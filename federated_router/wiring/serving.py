@@ -95,17 +95,15 @@ async def serving_limb(
         recording=recording,
         neighbours=neighbours,
     )
-    private = PrivateProxy(
-        router=choosing.router,
+    private = _private_proxy(
+        settings,
+        clock,
+        choosing,
+        public,
         connections=connections,
-        learners=public.learners,
         neighbours=neighbours,
-        pricer=budget.pricer,
-        cashier=budget.cashier,
-        answers=PrivateAnswers(budget.ledger, settings.budget.answers, clock),
-        policies={f"policies/{one.name}": one.policy() for one in settings.policies},
+        budget=budget,
         recording=recording,
-        settings=settings.proxy,
     )
     servicer = InferenceServicer(
         public=public.public,
@@ -134,4 +132,30 @@ async def serving_limb(
             cache_settings=settings.cache,
             clock=clock,
         ),
+    )
+
+
+def _private_proxy(
+    settings: RouterSettings,
+    clock: Clock,
+    choosing: ChoosingLimb,
+    public: PublicLimb,
+    *,
+    connections: NodeConnections,
+    neighbours: Neighbours,
+    budget: BudgetLimb,
+    recording: Recording,
+) -> PrivateProxy:
+    """Return the private path, which learns of nodes together with the public one."""
+    return PrivateProxy(
+        router=choosing.router,
+        connections=connections,
+        learners=public.learners,
+        neighbours=neighbours,
+        pricer=budget.pricer,
+        cashier=budget.cashier,
+        answers=PrivateAnswers(budget.ledger, settings.budget.answers, clock),
+        policies={f"policies/{one.name}": one.policy() for one in settings.policies},
+        recording=recording,
+        settings=settings.proxy,
     )

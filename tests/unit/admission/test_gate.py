@@ -112,6 +112,9 @@ async def test_time_inside_is_not_the_gates_to_bound() -> None:
 
     async with at.admission.admitted(ASK, deadline_s=0.01):
         await asyncio.sleep(0.05)
+        assert at.admission.activity().requests_running == 1
+
+    assert at.admission.activity().requests_running == 0
 
 
 async def test_a_full_line_turns_a_waiting_request_away_for_a_more_urgent_one() -> None:

@@ -153,6 +153,8 @@ async def test_the_writer_writes_while_the_router_runs(
             await asyncio.sleep(0)
         writer.cancel()
 
+    assert set(store.kept) == {key_of(one, question()).place}
+
 
 async def test_nonsense_in_a_store_is_a_miss_and_is_deleted(
     clock: ManualClock, store: ScriptedStore

@@ -134,6 +134,7 @@ async def test_looks_go_on_at_their_interval(feed: Feed) -> None:
             while feed.intensities.of("eu-west") != 110.0:
                 await feed.clock.advance(feed.settings.feed_interval_s)
                 await asyncio.sleep(0.01)
+        assert not loop.done()
     finally:
         loop.cancel()
 
