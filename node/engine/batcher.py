@@ -16,7 +16,9 @@ from node.engine.engine import Sampling
 from node.engine.kept_prefixes import KeptPrefixes
 from node.engine.kv_slots import SlotCache
 from node.engine.mixed_pass import Mixing, lines_of
+from node.engine.pass_tensors import last_tokens, parts_of
 from node.engine.prompt_order import PromptOrder
+from node.engine.recorded_pass import recorded_pass
 from node.engine.rows import Drawn, Row
 from node.engine.slot_pass import SlotPass
 
@@ -37,6 +39,7 @@ class Batcher:
         prefill_tokens_max: int,
         prefix_cache_bytes: int = 0,
     ) -> None:
+        self._model = model
         self._slots = slots
         self._cache = SlotCache(model.config, slots=slots, columns=context_tokens)
         self._slot_pass = SlotPass(model, self._cache)
@@ -69,6 +72,16 @@ class Batcher:
         """Return the prefixes kept of rows that left."""
         return self._kept
 
+    def record(self) -> bool:
+        """Record the model's pass where that can be done; return whether it was.
+
+        Once, when a first pass has been run and there is no row.
+        """
+        recorded = recorded_pass(self._model, self._cache)
+        if recorded is not None:
+            self._slot_pass.run_by(recorded)
+        return recorded is not None
+
     @torch.inference_mode()
     def join(
         self,
@@ -84,9 +97,11 @@ class Batcher:
         self._joined += 1
         draw = TokenDraw(sampling, prompt_ids, drawn_ids)
         tokens = [*prompt_ids, *drawn_ids]
-        row = Row(tokens, draw, self._joined, len(prompt_ids), tenant)
+        row = Row(
+            tokens, draw, self._joined, len(prompt_ids), tenant, place=len(self._rows)
+        )
         row.held = row.cached = self._kept.restore(
-            tenant, row.token_ids[:-1], place=len(self._rows)
+            tenant, row.token_ids[:-1], place=row.place
         )
         self._rows.append(row)
         return row
@@ -101,7 +116,7 @@ class Batcher:
 
         Another row moves into its place.
         """
-        place, last = self._rows.index(row), len(self._rows) - 1
+        place, last = row.place, len(self._rows) - 1
         if row.failed:
             # It may hold NaN, which no mask would keep from the place's next row.
             self._cache.clear(place)
@@ -110,7 +125,7 @@ class Batcher:
         if place != last:
             moved = self._rows[last]
             self._cache.move(last, place, columns=moved.held)
-            self._rows[place] = moved
+            self._rows[place], moved.place = moved, place
         self._rows.pop()
 
     @torch.inference_mode()
@@ -121,9 +136,10 @@ class Batcher:
         """
         group = self._order.next_group(self._rows)
         ready = [row for row in self._rows if row.missing == 1]
-        column_bytes = self._cache.column_bytes
-        if self._mixing.is_worth(ready, group, column_bytes=column_bytes):
-            return self._mixed([*ready, *group], group)
+        if ready and group:
+            column_bytes = self._cache.column_bytes
+            if self._mixing.is_worth(ready, group, column_bytes=column_bytes):
+                return self._mixed([*ready, *group], group)
         return self._apart(group)
 
     def _apart(self, group: Sequence[Row]) -> list[Drawn]:
@@ -164,16 +180,8 @@ class Batcher:
     def _read(self, group: Sequence[Row]) -> list[Drawn]:
         """Run one pass over prompt parts, each padded on the left with scratch."""
         parts = [self._order.part(row) for row in group]
-        longest = max(parts)
-        ids = torch.zeros((len(group), longest), dtype=torch.long)
-        positions = torch.zeros_like(ids)
-        columns = torch.full_like(ids, self._cache.scratch_column)
-        for at, (row, part) in enumerate(zip(group, parts, strict=True)):
-            start, end = row.held, row.held + part
-            ids[at, longest - part :] = torch.tensor(row.token_ids[start:end])
-            positions[at, longest - part :] = torch.arange(start, end)
-            columns[at, longest - part :] = torch.arange(start, end)
-        logits = self._pass(group, ids, positions, columns)
+        tensors = parts_of(group, parts, scratch=self._cache.scratch_column)
+        logits = self._pass(group, *tensors)
         for row, part in zip(group, parts, strict=True):
             row.held += part
         whole = [at for at, row in enumerate(group) if not row.missing]
@@ -199,17 +207,11 @@ class Batcher:
         The pass runs over all places from the first to the last, so that the slots are
         read as a view: a row between them whose prompt is still read writes to scratch.
         """
-        wanted = set(ready)
-        places = [at for at, row in enumerate(self._rows) if row in wanted]
+        places = [row.place for row in ready]
         span = self._rows[places[0] : places[-1] + 1]
-        ids = [[row.token_ids[-1] if row in wanted else 0] for row in span]
-        positions = [[row.held if row in wanted else 0] for row in span]
         scratch = self._cache.scratch_column
-        columns = [[row.held if row in wanted else scratch] for row in span]
-        logits = self._pass(
-            span, torch.tensor(ids), torch.tensor(positions), torch.tensor(columns)
-        )
-        return logits, [at - places[0] for at in places]
+        logits = self._pass(span, *last_tokens(span, set(places), scratch=scratch))
+        return logits, [place - places[0] for place in places]
 
     def _choose(
         self, rows: Sequence[Row], logits: torch.Tensor, at: Sequence[int]
@@ -235,11 +237,8 @@ class Batcher:
         columns: torch.Tensor,
     ) -> torch.Tensor:
         """Run the model over (r, q) tokens; return the last logits of each row."""
-        return self._slot_pass.run(self._places(group), ids, positions, columns)
-
-    def _places(self, group: Sequence[Row]) -> list[int]:
-        place_of = {id(row): place for place, row in enumerate(self._rows)}
-        return [place_of[id(row)] for row in group]
+        places = [row.place for row in group]
+        return self._slot_pass.run(places, ids, positions, columns)
 
 
 def _failed(row: Row, failure: Exception) -> Drawn:

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from prometheus_client import Counter
 
-from node.engine.kv_slots import KeptStates, SlotCache
+from node.engine.kept_states import KeptStates
+from node.engine.kv_slots import SlotCache
 from node.engine.prefix_tree import PrefixTree
 
 _log = logging.getLogger(__name__)

@@ -6,11 +6,14 @@ prompts, parts of prompts and single tokens, because a mask by position decides 
 query sees, so that what lies beyond a request's own position is never read.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from transformers import PretrainedConfig
 from transformers.cache_utils import Cache, CacheLayerMixin
+
+from node.engine.kept_states import KeptStates
 
 FULL, SLIDING = "full_attention", "sliding_attention"
 
@@ -42,30 +45,6 @@ class Placement:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class KeptStates:
-    """Keys and values of consecutive tokens, a pair for each layer.
-
-    Each is (heads, tokens, head width), a copy that shares no memory with the slots.
-    """
-
-    layers: tuple[tuple[torch.Tensor, torch.Tensor], ...]
-
-    @property
-    def size_bytes(self) -> int:
-        """Return the memory of all of them."""
-        return sum(key.nbytes + value.nbytes for key, value in self.layers)
-
-    def part(self, start: int, end: int) -> "KeptStates":
-        """Return a copy of those of tokens [start, end)."""
-        return KeptStates(
-            tuple(
-                (key[:, start:end].clone(), value[:, start:end].clone())
-                for key, value in self.layers
-            )
-        )
-
-
 class SlotLayer(CacheLayerMixin):
     """One layer's keys and values: (slots, heads, columns, head width)."""
 
@@ -88,6 +67,12 @@ class SlotLayer(CacheLayerMixin):
         self.values = self._empty_like(value_states)
         self.is_initialized = True
 
+    def hold(self, keys: torch.Tensor, values: torch.Tensor) -> None:
+        """Use memory that was taken elsewhere."""
+        self.dtype, self.device = keys.dtype, keys.device
+        self.keys, self.values = keys, values
+        self.is_initialized = True
+
     def _empty_like(self, states: torch.Tensor) -> torch.Tensor:
         _, heads, _, width = states.shape
         return states.new_zeros((self._slots, heads, self._columns, width))
@@ -105,16 +90,16 @@ class SlotLayer(CacheLayerMixin):
         if self.placement is None:
             raise RuntimeError("a pass over the slots needs a placement")
         placement = self.placement.on(self.device)
-        at = (placement.rows[:, None], slice(None), placement.columns)
-        self.keys[at] = key_states.transpose(1, 2)
-        self.values[at] = value_states.transpose(1, 2)
+        at = (placement.rows[:, None], placement.columns)
+        self.keys.transpose(1, 2).index_put_(at, key_states.transpose(1, 2))
+        self.values.transpose(1, 2).index_put_(at, value_states.transpose(1, 2))
         return self._seen(self.keys, placement), self._seen(self.values, placement)
 
     @staticmethod
     def _seen(states: torch.Tensor, placement: Placement) -> torch.Tensor:
         if placement.first_row is None:
             return states[placement.rows, :, : placement.columns_used]
-        last = placement.first_row + len(placement.rows)
+        last = placement.first_row + placement.rows.shape[0]
         return states[placement.first_row : last, :, : placement.columns_used]
 
     def move(self, source: int, target: int, columns: int) -> None:
@@ -168,7 +153,25 @@ class SlotCache(Cache):
         ]
         super().__init__(layers=list(layers))
         self._slot_layers = layers
+        self.slots = slots
         self.scratch_column = columns
+
+    def hold(self, states: Sequence[torch.Tensor]) -> None:
+        """Use the `states` of another cache from now on, and share their memory."""
+        for layer, keys, values in zip(
+            self._slot_layers, states[::2], states[1::2], strict=True
+        ):
+            layer.hold(keys, values)
+
+    @property
+    def states(self) -> tuple[torch.Tensor, ...]:
+        """Return each layer's keys and values in turn; none before the first pass."""
+        return tuple(
+            states
+            for layer in self._slot_layers
+            if layer.is_initialized
+            for states in (layer.keys, layer.values)
+        )
 
     def place(self, placement: Placement) -> None:
         """Decide where the next pass writes."""

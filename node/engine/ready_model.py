@@ -28,7 +28,8 @@ class TransformersSettings:
     `context_tokens_max` lowers the model's own context, and with it the memory of the
     slots; `prefill_tokens_max` bounds a pass over prompts; `threads` is torch's;
     `prefix_cache_bytes` bounds what is kept of public prompts, 0 keeps nothing;
-    `private_rows` are the shapes of private requests that there must be room for.
+    `private_rows` are the shapes of private requests that there must be room for;
+    `records_passes` runs the batch by a recording of the model where that can be done.
     """
 
     source: ModelSource
@@ -38,6 +39,7 @@ class TransformersSettings:
     threads: int | None = None
     prefix_cache_bytes: int = 0
     private_rows: tuple[PassShape, ...] = ()
+    records_passes: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ def ready_model(settings: TransformersSettings) -> ReadyModel:
         prefix_cache_bytes=settings.prefix_cache_bytes,
     )
     warm_up(loaded.model, batcher, context_tokens=context_tokens)
+    if settings.records_passes:
+        batcher.record()
     return ReadyModel(loaded, batcher, cache_bytes, context_tokens, _reading(loaded))
 
 

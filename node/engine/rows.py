@@ -14,7 +14,8 @@ class Row:
 
     Between two steps the last token is never held: the next pass makes the token after
     it. The first `prompt_tokens` are the prompt's, the others were drawn, here or where
-    the answer began. `cached` of all of them were not read but copied.
+    the answer began. `cached` of all of them were not read but copied. `place` is the
+    slot, as long as no other row leaves.
     """
 
     token_ids: list[int]
@@ -22,6 +23,7 @@ class Row:
     number: int
     prompt_tokens: int
     tenant: str = ""
+    place: int = 0
     held: int = 0
     cached: int = 0
     failed: bool = False

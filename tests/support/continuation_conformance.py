@@ -45,18 +45,36 @@ async def gone_on(
 
 
 async def require_rest_at_every_cut(engine: Engine, sampling: Sampling) -> int:
-    """Compare each rest with the undisturbed answer's; return how many there were."""
+    """Compare each rest with the undisturbed answer's; return how many there were.
+
+    Cut after each token: several may come in one piece, whose text is told with the
+    last of them.
+    """
     prompt = engine.prompt_ids(QUESTION)
     whole = await all_of(engine.generate(prompt, sampling))
-    for at in range(1, len(whole) + 1):
-        rest = await gone_on(engine, cut_after(whole[:at]), sampling)
+    ids = ids_of(whole)
+    for at in range(1, len(ids) + 1):
+        told = delivered_with(whole, at)
+        cut = Continuation(tuple(ids[:at]), len(told.encode()))
+        rest = await gone_on(engine, cut, sampling)
 
-        assert ids_of(rest) == ids_of(whole[at:]), at
-        assert text_of(whole[:at]) + text_of(rest) == text_of(whole), at
+        assert ids_of(rest) == ids[at:], at
+        assert told + text_of(rest) == text_of(whole), at
         assert rest[-1].finish is whole[-1].finish, at
-        told = [one.token_id for piece in rest for one in piece.logprobs]
-        assert told == (ids_of(rest) if sampling.logprobs is not None else []), at
-    return len(whole)
+        ranked = [one.token_id for piece in rest for one in piece.logprobs]
+        assert ranked == (ids_of(rest) if sampling.logprobs is not None else []), at
+    return len(ids)
+
+
+def delivered_with(pieces: list[Piece], tokens: int) -> str:
+    """Return the text of those pieces that end with this token or before it."""
+    text = ""
+    for piece in pieces:
+        tokens -= len(piece.token_ids)
+        if tokens < 0:
+            break
+        text += piece.text
+    return text
 
 
 class ContinuationConformance:

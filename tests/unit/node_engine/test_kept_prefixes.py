@@ -1,19 +1,23 @@
 """A kept prefix saves reading, changes no answer, and is its tenant's alone."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from prometheus_client import REGISTRY
 
 from federated_router.kit.errors import Internal
+from node.engine.batcher import Batcher
 from node.engine.device_map import ModelSource
 from node.engine.engine import ChatMessage, Sampling, Terms
-from node.engine.kv_slots import KeptStates, SlotCache
+from node.engine.kept_states import KeptStates
+from node.engine.kv_slots import SlotCache
 from node.engine.limits import EngineLimits
 from node.engine.ready_model import TransformersSettings
+from node.engine.rows import Drawn, Row
 from node.engine.transformers_engine import TransformersEngine
 from tests.support.engine_conformance import CountingSteps, all_of, idle, ids_of
 
@@ -166,14 +170,17 @@ async def test_failed_request_keeps_nothing(
 ) -> None:
     """What a broken pass left behind must not become another answer's beginning."""
     prompt = prompt_of(engine, "Broken")
-    forward = engine.model.forward
+    choose = Batcher._choose
 
-    def broken(**inputs: object) -> object:
-        output = forward(**inputs)
-        output.logits[...] = float("nan")
-        return output
+    def broken(
+        batcher: Batcher,
+        rows: Sequence[Row],
+        logits: torch.Tensor,
+        at: Sequence[int],
+    ) -> list[Drawn]:
+        return choose(batcher, rows, torch.full_like(logits, float("nan")), at)
 
-    monkeypatch.setattr(engine.model, "forward", broken)
+    monkeypatch.setattr(Batcher, "_choose", broken)
     with pytest.raises(Internal):
         await all_of(engine.generate(prompt, SAMPLING, ANN))
     await idle(engine)

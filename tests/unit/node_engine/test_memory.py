@@ -96,8 +96,16 @@ def free(size: int) -> Callable[[str], int]:
 
 @pytest.mark.parametrize("limits", [{}, {"cpu": "35MiB"}, {"0": "1KiB"}])
 def test_plan_that_just_fits_is_accepted(limits: Mapping[str, str]) -> None:
-    """A limit can be used in full; one for another device does not count."""
-    plan().require(limits=limits, free_bytes=free(25))
+    """A limit can be used in full; one for another device does not count.
+
+    One byte less is too little, where it is the device's.
+    """
+    needed = 25 * MIB
+
+    plan().require(limits=limits, free_bytes=lambda _: needed)
+
+    with pytest.raises(ValueError, match="are free; lower slots"):
+        plan().require(limits=limits, free_bytes=lambda _: needed - 1)
 
 
 def test_plan_beyond_the_limit_names_the_sum_and_the_fix() -> None:
