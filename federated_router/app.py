@@ -32,9 +32,11 @@ async def build(settings: RouterSettings, clock: Clock | None = None) -> Daemon:
     clock = clock or SystemClock()
     identity = own_identity(settings, role=Role.ROUTER)
     registry = Registry(settings.registry, clock)
-    choosing = choosing_limb(settings, registry, clock)
     statistics = settings.statistics.statistics(
         recovering=settings.federation is not None
+    )
+    choosing = await choosing_limb(
+        settings, registry, clock, own_parts=statistics.own_parts
     )
     pseudonyms = Pseudonyms()
     statistics.announce_users(pseudonyms.epoch)

@@ -138,7 +138,8 @@ class ModelSettings(Settings):
 
     Statistics count its public answers at `tier`, with a cost of `token_price` (in the
     federation's currency) per output token. Where no meter counts the energy of its
-    requests, it is modelled: `power_w` watts for as long as one runs.
+    requests, it is modelled: `power_w` watts for as long as one runs, or, where that is
+    0, by `prompt_token_j` and `token_j`.
 
     The router is told these prices, with `prompt_token_price` per token of a prompt,
     and what a token takes: as meters said lately, else `prompt_token_j` and `token_j`

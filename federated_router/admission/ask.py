@@ -6,6 +6,7 @@ large. Refuses to know prompts, records and the wire.
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Final
 
 from federated_router.registry.membership import AUTO
 
@@ -23,9 +24,12 @@ class Priority(IntEnum):
         return self.name.lower()
 
 
+_PRIORITIES: Final = {priority.value: priority for priority in Priority}
+
+
 def priority_of(number: int) -> Priority:
     """Return the priority of this number in the contract; NORMAL for any other."""
-    return Priority(number) if number in set(Priority) else Priority.NORMAL
+    return _PRIORITIES.get(number, Priority.NORMAL)
 
 
 @dataclass(frozen=True, slots=True)

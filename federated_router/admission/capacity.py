@@ -2,19 +2,19 @@
 
 Decides that a node's slots count where it takes work and is sent work, and that a
 private request needs a node that offers private decoding. A count is at most `FRESH_S`
-old: to look at a thousand leases several times for each request would cost more than it
-tells.
+old, and all lanes' are made in one look: to look at a thousand leases several times for
+each request would cost more than it tells.
 """
 
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Final
 
 from federated_router.admission.ask import Lane
 from federated_router.kit.clock import Clock
-from federated_router.registry.membership import AUTO, Member, Membership, NodeState
+from federated_router.registry.membership import AUTO, Membership, NodeState
 
 FRESH_S: Final = 0.01
-_LANES_MAX: Final = 4096
 
 
 class Capacity:
@@ -36,37 +36,26 @@ class Capacity:
         self._factor = factor
         self._takes_work = takes_work
         self._looked_s = float("-inf")
-        self._nodes: tuple[Member, ...] = ()
-        self._places: dict[Lane, int] = {}
+        self._slots: dict[tuple[str, bool], int] = {}
 
     def __call__(self, lane: Lane) -> int:
         """Return how many of the lane's requests may run; at least 1 where one may."""
-        self._look()
-        places = self._places.get(lane)
-        if places is None:
-            slots = sum(_slots(node, lane) for node in self._nodes)
-            places = max(1, int(slots * self._factor)) if slots else 0
-            self._places[lane] = places
-        return places
-
-    def _look(self) -> None:
-        """Look at the nodes again, if the last look is old or there are many counts."""
         now_s = self._clock.monotonic_s()
-        if now_s - self._looked_s < FRESH_S and len(self._places) < _LANES_MAX:
-            return
-        self._looked_s = now_s
-        self._places = {}
-        self._nodes = tuple(
-            member
-            for member in self._present().members.values()
-            if member.state is NodeState.READY and self._takes_work(member.name)
-        )
+        if now_s - self._looked_s >= FRESH_S:
+            self._looked_s = now_s
+            self._slots = self._counted()
+        slots = self._slots.get((lane.model, lane.private))
+        return max(1, int(slots * self._factor)) if slots else 0
 
-
-def _slots(member: Member, lane: Lane) -> int:
-    """Return how many of the lane's requests run at this node at once."""
-    return sum(
-        offer.slots
-        for offer in member.offers
-        if lane.model in (AUTO, offer.model) and (offer.private or not lane.private)
-    )
+    def _counted(self) -> dict[tuple[str, bool], int]:
+        """Return the slots of each model and of all, for any request and private."""
+        slots: defaultdict[tuple[str, bool], int] = defaultdict(int)
+        for member in self._present().members.values():
+            if member.state is not NodeState.READY or not self._takes_work(member.name):
+                continue
+            for offer in member.offers:
+                for model in (AUTO, offer.model):
+                    slots[model, False] += offer.slots
+                    if offer.private:
+                        slots[model, True] += offer.slots
+        return slots

@@ -1,16 +1,18 @@
-"""The gate in front of every answer: drawn, charged, in line, let in, left.
+"""The gate in front of every answer: charged, drawn, in line, let in, left.
 
-Decides the order of checks: what is refused without any effect first, the tenant's
-rate next, the line last. Whatever ends a request, its place is given up and what it did
-not take of its rate is given back, without another await: nothing is lost to a
-cancellation. Refuses to know nodes, prompts and how turns are given.
+Decides the order of checks: the tenant's rate first, which counts every request; then,
+for those that need a node, the draw and the line. Whatever ends a request, its place is
+given up and what it did not take of its rate is given back, without another await:
+nothing is lost to a cancellation. Refuses to know nodes, prompts and how turns are
+given.
 """
 
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Final
 
 from federated_router.admission import metrics
 from federated_router.admission.ask import (
@@ -26,6 +28,7 @@ from federated_router.admission.rates import Rates
 from federated_router.admission.settings import AdmissionSettings
 from federated_router.admission.shedding import Shedding
 from federated_router.admission.tenants import Tenants
+from federated_router.admission.visit import NOTHING, Admitted, Visit
 from federated_router.kit.clock import Clock
 from federated_router.kit.errors import (
     DeadlineExceeded,
@@ -33,27 +36,9 @@ from federated_router.kit.errors import (
     RateLimited,
 )
 
-
-@dataclass(slots=True)
-class Admitted:
-    """A request that was let in.
-
-    `priority` is what its tenant may use of what it asked for; nodes are told this one.
-    `tokens` is what it took, where `used` has said so.
-    """
-
-    priority: Priority
-    tokens: int | None = None
-
-    def used(self, tokens: int) -> None:
-        """Say what the request took; one that never says is charged what it asked."""
-        self.tokens = tokens
-
-
-@dataclass(frozen=True, slots=True)
-class _Visit:
-    ticket: Ticket
-    spent: Mapping[Measure, int]
+_QUEUE_TIMES: Final = {
+    priority: metrics.QUEUE_TIME.labels(priority.label) for priority in Priority
+}
 
 
 class Admission:
@@ -80,34 +65,34 @@ class Admission:
         self._shed = 0
         self._rate_limited = 0
 
+    def arrived(self, ask: AdmissionAsk, *, deadline_s: float) -> Visit:
+        """Return a context whose request is charged; it runs from its `turn` on.
+
+        `deadline_s` is how long it may still wait, in seconds.
+
+        Raises:
+            RateLimited: on entering: the tenant's rate is used up for now.
+            StoreUnavailable: on entering: the rates' table is away, and must be asked.
+            Overloaded: at its turn: drawn, so that others keep their time.
+            QueueFull: as many wait as may, or a more urgent one needed the place.
+            DeadlineExceeded: its turn did not come in time.
+        """
+        priority = self._tenants.lowered(ask.tenant, ask.priority)
+        if priority is not ask.priority:
+            ask = replace(ask, priority=priority)
+        return Visit(self, ask, asyncio.get_running_loop().time() + deadline_s)
+
     @asynccontextmanager
     async def admitted(
         self, ask: AdmissionAsk, *, deadline_s: float
     ) -> AsyncIterator[Admitted]:
         """Wait until the request may run; it runs as long as the context is open.
 
-        `deadline_s` is how long it may still wait, in seconds.
-
-        Raises:
-            Overloaded: drawn, so that others keep their time.
-            RateLimited: the tenant's rate is used up for now.
-            QueueFull: as many wait as may, or a more urgent one needed the place.
-            StoreUnavailable: the rates' table is away, and must be asked.
-            DeadlineExceeded: its turn did not come in time.
+        Raises what `arrived` and the turn do.
         """
-        priority = self._tenants.lowered(ask.tenant, ask.priority)
-        if priority is not ask.priority:
-            ask = replace(ask, priority=priority)
-        started_s = self._clock.monotonic_s()
-        with self._counting_refusals(priority):
-            visit = await self._enter(ask, deadline_s)
-        admitted = Admitted(priority)
-        try:
-            waited_s = self._clock.monotonic_s() - started_s
-            metrics.QUEUE_TIME.labels(priority.label).observe(waited_s)
+        async with self.arrived(ask, deadline_s=deadline_s) as admitted:
+            await admitted.turn()
             yield admitted
-        finally:
-            self._leave(visit, admitted)
 
     def look(self) -> None:
         """Let in all for whom there is room now; nodes may have come."""
@@ -139,29 +124,56 @@ class Admission:
         """Return how many requests of this priority wait."""
         return self._line.waiting[priority]
 
-    async def _enter(self, ask: AdmissionAsk, deadline_s: float) -> _Visit:
-        """Return once the request may run, or raise and leave nothing behind."""
-        lane = Lane(ask.model, ask.private)
-        self._shedding.check(ask.priority, self._line.saturation(lane))
-        ends_s = asyncio.get_running_loop().time() + deadline_s
-        spent: Mapping[Measure, int] = {}
-        if self._tenants.of(ask.tenant).has_rate:
-            with self._one_more_asking(ask.tenant):
-                async with _until(ends_s):
-                    spent = await self._rates.charge(ask.tenant, ask.tokens)
-        try:
-            return _Visit(await self._turn(ask, ends_s), spent)
-        except BaseException:
-            self._rates.settle(ask.tenant, spent)
-            raise
+    async def charge(self, ask: AdmissionAsk, ends_s: float) -> Mapping[Measure, int]:
+        """Take a request and its tokens of its tenant's rate; return what was taken."""
+        if not self._tenants.of(ask.tenant).has_rate:
+            return NOTHING
+        with self._counting_refusals(ask.priority), self._one_more_asking(ask.tenant):
+            async with _until(ends_s):
+                return await self._rates.charge(ask.tenant, ask.tokens)
 
-    async def _turn(self, ask: AdmissionAsk, ends_s: float) -> Ticket:
+    async def turn(self, ask: AdmissionAsk, ends_s: float) -> Ticket:
+        """Return the ticket of a request once it runs, or raise and leave nothing."""
+        started_s = self._clock.monotonic_s()
+        try:
+            if self._shedding.sheds(ask.priority):
+                lane = Lane(ask.model, ask.private)
+                self._shedding.check(ask.priority, self._line.saturation(lane))
+            ticket = await self._turn(ask, ends_s, started_s)
+        except LimitReached:
+            self._shed += 1
+            metrics.SHED.labels(ask.priority.label).inc()
+            raise
+        _QUEUE_TIMES[ask.priority].observe(self._clock.monotonic_s() - started_s)
+        return ticket
+
+    def leave(
+        self,
+        ask: AdmissionAsk,
+        ticket: Ticket | None,
+        spent: Mapping[Measure, int],
+        tokens: int | None,
+    ) -> None:
+        """Give a place up, and what was not taken of the rate; `tokens` was taken."""
+        if ticket is not None:
+            self._give_up(ticket)
+        asked = spent.get(Measure.TOKENS)
+        if asked is not None and tokens is not None:
+            self._rates.settle(ask.tenant, {Measure.TOKENS: asked - tokens})
+
+    def give_back(self, ask: AdmissionAsk, spent: Mapping[Measure, int]) -> None:
+        """Put back all that was taken of the rate: the request had no turn."""
+        if spent:
+            self._rates.settle(ask.tenant, spent)
+
+    async def _turn(self, ask: AdmissionAsk, ends_s: float, now_s: float) -> Ticket:
         """Wait in line; return the ticket that runs."""
         cost = max(1, ask.tokens) / self._tenants.of(ask.tenant).weight
         self.look()
-        ticket, evicted = self._line.join(
-            ask, cost=cost, now_s=self._clock.monotonic_s()
-        )
+        at_once = self._line.enter(ask, cost=cost, now_s=now_s)
+        if at_once is not None:
+            return at_once
+        ticket, evicted = self._line.join(ask, cost=cost, now_s=now_s)
         if evicted is not None:
             self._wake(evicted)
         try:
@@ -180,14 +192,6 @@ class Admission:
             await turn
         if ticket.state is TicketState.EVICTED:
             raise line_full("waiting_max", self._settings.waiting_max)
-
-    def _leave(self, visit: _Visit, admitted: Admitted) -> None:
-        """Give the place up, and what was not taken of the rate."""
-        self._give_up(visit.ticket)
-        asked = visit.spent.get(Measure.TOKENS)
-        if asked is not None and admitted.tokens is not None:
-            unspent = {Measure.TOKENS: asked - admitted.tokens}
-            self._rates.settle(visit.ticket.tenant, unspent)
 
     def _give_up(self, ticket: Ticket) -> None:
         self._turns.pop(ticket, None)

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from federated_router.admission.ask import AdmissionAsk, Lane, Priority
-from federated_router.admission.fair_queue import FairQueue, Ticket, TicketState
+from federated_router.admission.fair_queue import Ticket, TicketState
+from federated_router.admission.lane_state import LaneQueue, LaneState
 from federated_router.kit.errors import QueueFull
 
 Capacity = Callable[[Lane], int]
@@ -41,29 +42,13 @@ class LineLimits:
     promote_after_s: float
 
 
-class _Queue(FairQueue):
-    """A fair queue that knows since when it has had no turn."""
-
-    since_s = 0.0
-
-
-@dataclass(slots=True)
-class _LaneState:
-    queues: dict[Priority, _Queue]
-    running: int = 0
-
-    @property
-    def waiting(self) -> int:
-        return sum(len(queue) for queue in self.queues.values())
-
-
 class Line:
     """All requests of one router that run or wait."""
 
     def __init__(self, limits: LineLimits, capacity: Capacity) -> None:
         self._limits = limits
         self._capacity = capacity
-        self._lanes: dict[Lane, _LaneState] = {}
+        self._lanes: dict[Lane, LaneState] = {}
         self._joined = 0
         self._turns_in_order = 0
         self.running: Counter[Priority] = Counter()
@@ -102,8 +87,8 @@ class Line:
         self._joined += 1
         lane = Lane(ask.model, ask.private)
         ticket = Ticket(self._joined, ask.tenant, ask.priority, lane, cost, now_s)
-        state = self._lanes.setdefault(lane, _LaneState({}))
-        queue = state.queues.setdefault(ticket.priority, _Queue())
+        state = self._lanes.setdefault(lane, LaneState({}))
+        queue = state.queues.setdefault(ticket.priority, LaneQueue())
         if not queue:
             queue.since_s = now_s
         queue.join(ticket)
@@ -111,6 +96,28 @@ class Line:
         self._tenants[ticket.tenant] += 1
         self._tenants_waiting[ticket.tenant] += 1
         return ticket, evicted
+
+    def enter(self, ask: AdmissionAsk, *, cost: float, now_s: float) -> Ticket | None:
+        """Let a request in at once where nobody waits and there is room; else None.
+
+        The same as `join` and `admit`, whose turns and tags are of those who wait.
+        """
+        if self.waiting.total():
+            return None
+        lane = Lane(ask.model, ask.private)
+        state = self._lanes.get(lane)
+        if not self._has_room(lane, 0 if state is None else state.running):
+            return None
+        if state is None:
+            state = self._lanes[lane] = LaneState({})
+        self._joined += 1
+        self._turns_in_order += 1
+        ticket = Ticket(self._joined, ask.tenant, ask.priority, lane, cost, now_s)
+        ticket.state = TicketState.RUNNING
+        state.running += 1
+        self.running[ticket.priority] += 1
+        self._tenants[ticket.tenant] += 1
+        return ticket
 
     def admit(self, now_s: float) -> list[Ticket]:
         """Let in all for whom there is room, in the order of their turns."""
@@ -166,7 +173,7 @@ class Line:
             return True
         return running < places and self.running.total() < self._capacity(_ALL)
 
-    def _next(self, now_s: float) -> _Queue | None:
+    def _next(self, now_s: float) -> LaneQueue | None:
         """Return the queue that has the turn; see the head of this module."""
         turns = list(self._turns())
         if not turns:
@@ -180,7 +187,7 @@ class Line:
         self._turns_in_order += 1
         return in_order[0]
 
-    def _turns(self) -> Iterator[tuple[_Queue, Ticket]]:
+    def _turns(self) -> Iterator[tuple[LaneQueue, Ticket]]:
         """Yield each queue that has room, with whose turn it is there."""
         for lane, state in self._lanes.items():
             if state.waiting and self._has_room(lane, state.running):

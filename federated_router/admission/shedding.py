@@ -35,6 +35,10 @@ class Shedding:
         self._settings = settings
         self._uniform = uniform
 
+    def sheds(self, priority: Priority) -> bool:
+        """Return whether requests of this priority are ever refused here."""
+        return self._settings.enabled and self._settings.factor(priority) > 0
+
     def check(self, priority: Priority, saturation: float) -> None:
         """Raise Overloaded for the share that `shed_probability` says."""
         probability = shed_probability(self._settings, priority, saturation)

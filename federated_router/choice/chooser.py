@@ -20,6 +20,7 @@ from federated_router.choice.choosing import (
     ModelOption,
     Wishes,
 )
+from federated_router.choice.embedding import Embeddings
 from federated_router.choice.expecting import (
     Quality,
     combined,
@@ -27,11 +28,7 @@ from federated_router.choice.expecting import (
     pattern_quality,
 )
 from federated_router.choice.exploring import Allowance, chances, drawn
-from federated_router.choice.own_rewards import (
-    NO_PATTERN,
-    OwnRewards,
-    RewardSums,
-)
+from federated_router.choice.own_rewards import NO_PATTERN, OwnRewards
 from federated_router.choice.reward_model import RewardModel, solve
 from federated_router.choice.settings import ChoiceSettings
 from federated_router.choice.sight import Sight, last_seen
@@ -52,7 +49,8 @@ _AGES: Final = 64.0
 class LinearChooser:
     """A `ModelChooser` for the event loop's thread; `uniform` draws from [0, 1).
 
-    `see` stands for `sight_of` where the same prompts come again and again.
+    `see` stands for `sight_of` where the same prompts come again and again. With
+    `embeddings` a prompt is seen with its embedding as soon as that is there.
 
     Own outcomes are kept of `models_max` models: a further one takes the place of the
     one that was longest without an outcome.
@@ -65,12 +63,14 @@ class LinearChooser:
         *,
         uniform: Callable[[], float] | None = None,
         see: Callable[[Prompt], Sight] | None = None,
+        embeddings: Embeddings | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._uniform = uniform or SystemRandom().random
         self._allowance = Allowance(settings)
         self._see = see or last_seen(settings.word_features)
+        self._embeddings = embeddings
         self._own: dict[str, OwnRewards] = {}
         self._solved: dict[str, RewardModel] = {}
         self._stacked: Solutions | None = None
@@ -78,9 +78,14 @@ class LinearChooser:
         self._bandits: Bandits = MappingProxyType({})
         self._patterns: Patterns = MappingProxyType({})
 
-    def see(self, prompt: Prompt) -> Sight:
-        """Return what is seen of a prompt; the last one's is remembered."""
-        return self._see(prompt)
+    def see(self, prompt: Prompt, tenant: str = "") -> Sight:
+        """Return what is seen of a prompt; the last one's is remembered.
+
+        What is missing is looked for, so that it is there when the outcome is.
+        """
+        if self._embeddings is not None:
+            self._embeddings.want(prompt, tenant)
+        return self._seen(prompt, tenant)
 
     def believe(self, bandits: Bandits, patterns: Patterns) -> None:
         """Add these of the federation to own outcomes from now on, instead of others.
@@ -92,7 +97,7 @@ class LinearChooser:
 
     def learn(self, model: str, seen: Sight, reward: float) -> None:
         """Count one outcome, a reward in [0, 1]."""
-        now_s = self._clock.monotonic_s()
+        seen, now_s = self._completed(seen), self._clock.monotonic_s()
         own = self._own.pop(model, None)
         if own is None:
             if len(self._own) >= self._settings.models_max:
@@ -111,9 +116,10 @@ class LinearChooser:
         wishes: Wishes,
         *,
         explore: bool,
+        tenant: str = "",
     ) -> ModelChoice:
         """Return the choice; with `explore` False the same choice every time."""
-        seen, now_s = self._see(prompt), self._clock.monotonic_s()
+        seen, now_s = self._seen(prompt, tenant), self._clock.monotonic_s()
         if self._stacked is None:
             self._stacked = stacked(self._solved)
         linear = self._stacked.qualities(seen)
@@ -144,7 +150,7 @@ class LinearChooser:
         """Solve everything that has changed, here and now: for some ms a model."""
         while self._changed:
             model = self._changed.pop()
-            self._solved_as(model, solve(*self._sums(model), self._settings))
+            self._solved_as(model, self._solution(model))
 
     async def run(self) -> None:
         """Solve what has changed, in a thread, until cancelled.
@@ -159,9 +165,24 @@ class LinearChooser:
                 self._changed |= self._own.keys()
             for model in tuple(self._changed):
                 self._changed.discard(model)
-                sums = self._sums(model)
-                solved = await asyncio.to_thread(solve, *sums, self._settings)
+                solved = await asyncio.to_thread(self._solution, model)
                 self._solved_as(model, solved)
+
+    def _seen(self, prompt: Prompt, tenant: str) -> Sight:
+        seen = self._see(prompt)
+        if self._embeddings is None:
+            return seen
+        key = self._embeddings.key(prompt, tenant)
+        return self._completed(replace(seen, unembedded=key))
+
+    def _completed(self, seen: Sight) -> Sight:
+        """Return a sight with its embedding, if that has come."""
+        if self._embeddings is None or not seen.unembedded:
+            return seen
+        found = self._embeddings.known(seen.unembedded)
+        if found is None:
+            return seen
+        return seen.with_embedding(found, place=self._settings.embedding_place)
 
     def _tried(self, ranked: list[Expectation]) -> tuple[list[Expectation], int]:
         """Return the options with their chances of being tried, and the one taken."""
@@ -182,10 +203,11 @@ class LinearChooser:
         counted = NO_PATTERN if own is None else own.pattern(seen.pattern, now_s)
         return pattern_quality(counted, told, self._settings)
 
-    def _sums(self, model: str) -> tuple[RewardSums, BanditEvidence | None]:
+    def _solution(self, model: str) -> RewardModel:
+        """Return what a model's rewards are now; takes milliseconds."""
         now_s = self._clock.monotonic_s()
         own = self._own.get(model) or self._new(now_s)
-        return own.sums(now_s), self._bandits.get(model)
+        return solve(own.sums(now_s), self._bandits.get(model), self._settings)
 
     def _solved_as(self, model: str, solved: RewardModel) -> None:
         """Use what was solved, unless nothing is known of the model any more."""
@@ -197,7 +219,7 @@ class LinearChooser:
 
     def _new(self, now_s: float) -> OwnRewards:
         return OwnRewards(
-            word_features=self._settings.word_features,
+            width=self._settings.width,
             half_life_s=self._settings.half_life_s,
             now_s=now_s,
         )

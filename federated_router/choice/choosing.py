@@ -86,5 +86,9 @@ class ModelChooser(Protocol):
         wishes: Wishes,
         *,
         explore: bool,
+        tenant: str = "",
     ) -> ModelChoice:
-        """Return the choice; with `explore` False the same choice every time."""
+        """Return the choice; with `explore` False the same choice every time.
+
+        `tenant` is whose prompt it is.
+        """

@@ -16,3 +16,9 @@ OUTCOMES_WAITING = Gauge(
     "federated_router_outcomes_waiting",
     "Answered requests whose outcome may still be reported.",
 )
+EMBEDDINGS = Counter(
+    "federated_router_embeddings",
+    "Prompts by what became of their embedding: made, remembered from before, late for "
+    "its decision, failed, or not made because too many waited.",
+    ["outcome"],
+)

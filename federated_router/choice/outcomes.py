@@ -29,8 +29,8 @@ def tell_nobody(_: Sight, __: float) -> None:
 class Learner(Protocol):
     """Who learns from outcomes (`LinearChooser`)."""
 
-    def see(self, prompt: Prompt) -> Sight:
-        """Return what is seen of a prompt."""
+    def see(self, prompt: Prompt, tenant: str) -> Sight:
+        """Return what is seen of a tenant's prompt."""
         ...
 
     def learn(self, model: str, seen: Sight, reward: float) -> None:
@@ -90,7 +90,7 @@ class Outcomes:
             self._count((tenant, request_id))
         self._waiting[tenant, request_id] = Waiting(
             model=model,
-            seen=self._learner.see(prompt),
+            seen=self._learner.see(prompt, tenant),
             tell=tell,
             deadline_s=self._clock.monotonic_s() + self._settings.outcome_wait_s,
         )

@@ -4,9 +4,9 @@ Decides how the two are added and how cautious the solution is. Refuses to know 
 the sums come from, and what is done with expectations.
 
 Both are sums over requests of the same products in the same units, so they are added;
-of words the federation says nothing, which counts as features of 0. Ridge regression
-draws the reward towards its mean over all prompts, not towards 0: what is not known of
-a prompt leaves a model at what it is known for.
+of words and embeddings the federation says nothing, which counts as features of 0.
+Ridge regression draws the reward towards its mean over all prompts, not towards 0: what
+is not known of a prompt leaves a model at what it is known for.
 
 Noise makes the federation's sums worth less than as many own outcomes. With b = A theta
 + e, where chance gives e the covariance A/4 and noise another s^2 in each direction, a
@@ -36,9 +36,9 @@ _LEAST = 1e-12
 class RewardModel:
     """Expected reward as `mean` + `theta` . x; `theta` has the shape (features,).
 
-    `covariance` is of the federation's features, `variances` of each word's feature:
-    how those vary together is left out, for speed. `own` and `told` are the requests
-    behind it, the router's and the federation's.
+    `covariance` is of the federation's features, `variances` of each of the others, of
+    words and an embedding: how those vary together is left out, for speed. `own` and
+    `told` are the requests behind it, the router's and the federation's.
     """
 
     mean: float
@@ -60,11 +60,7 @@ def solve(
         worth, says = _discounted(told, mean, settings)
         gram[:FEATURE_COUNT, :FEATURE_COUNT] += worth
         centred[:FEATURE_COUNT] += says
-    gram[np.diag_indices_from(gram)] += np.where(
-        np.arange(len(gram)) < FEATURE_COUNT,
-        settings.feature_ridge,
-        settings.word_ridge,
-    )
+    gram[np.diag_indices_from(gram)] += _ridge(settings)
     inverse: Reals = np.asarray(np.linalg.inv(gram), dtype=np.float64)
     return RewardModel(
         mean=mean,
@@ -74,6 +70,15 @@ def solve(
         own=own.requests,
         told=0.0 if told is None else float(told.gram[0, 0]) / BIAS**2,
     )
+
+
+def _ridge(settings: ChoiceSettings) -> Reals:
+    """Return what is added to the diagonal, of the shape (features,)."""
+    ridge: Reals = np.full(settings.width, settings.word_ridge, dtype=np.float64)
+    ridge[:FEATURE_COUNT] = settings.feature_ridge
+    if settings.embedding is not None:
+        ridge[settings.embedding_place :] = settings.embedding.ridge
+    return ridge
 
 
 def _mean(

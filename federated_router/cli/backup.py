@@ -24,7 +24,9 @@ from federated_router.config import RouterSettings
 from federated_router.kit.clock import SystemClock
 from federated_router.kit.config import ConfigurationError, load
 from federated_router.kit.errors import FieldInvalid
+from federated_router.synthesis.backup import SYNTHESES
 
+ANNEXES = (SYNTHESES,)
 File = Annotated[Path, typer.Argument(help="The backup.")]
 Url = Annotated[str, typer.Option(help="The ledger's database, as in router.toml.")]
 Config = Annotated[
@@ -49,7 +51,14 @@ def backup_ledger(
             progress.update(task, description=name, completed=rows)
 
         made = asyncio.run(
-            back_up(address, file, clock=SystemClock(), tell=tell, overwrite=force)
+            back_up(
+                address,
+                file,
+                clock=SystemClock(),
+                tell=tell,
+                overwrite=force,
+                annexes=ANNEXES,
+            )
         )
     header = made.header
     if as_json:
@@ -67,7 +76,8 @@ def backup_ledger(
     table(("table", "rows"), list(made.rows.items()))
     out.print(
         f"{file}: the ledger up to entry {header.head.sequence:,}, read back and "
-        "found whole. It holds published answers; keep it as you keep the ledger.",
+        "found whole. It holds published answers and synthesis texts; keep it as you "
+        "keep the ledger.",
         markup=False,
     )
 
@@ -91,6 +101,13 @@ def restore_ledger(
             help="Restore although the checkpoint proves later charges.",
         ),
     ] = False,
+    nothing_since: Annotated[
+        bool,
+        typer.Option(
+            "--nothing-since",
+            help="Nothing was sampled after the backup: synthesis jobs may go on.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Bring a ledger back into an empty database. Stop every router first."""
@@ -104,11 +121,14 @@ def restore_ledger(
         reason=reason,
         newest=kept,
         accept_lost_charges=accept_lost_charges,
+        nothing_since=nothing_since,
+        annexes=ANNEXES,
     )
     made = asyncio.run(
         restore(ledger_url(url, config), wanted, clock=SystemClock(), tell=_tell)
     )
-    err.print(warning(made, checked=bool(kept)), markup=False)
+    for line in (warning(made, checked=bool(kept)), *jobs_lines(made)):
+        err.print(line, markup=False)
     if as_json:
         print_json(
             {
@@ -117,6 +137,7 @@ def restore_ledger(
                 "backup_time_us": made.header.time_us,
                 "sequence": made.head.sequence,
                 "lost_after": made.lost_after,
+                "stopped": dict(made.stopped),
             }
         )
         return
@@ -146,6 +167,21 @@ def warning(made: RestoreSummary, *, checked: bool) -> str:
         "whether anything was. People may learn more than the budgets say. Give "
         "--newest-checkpoint to be sure."
     )
+
+
+def jobs_lines(made: RestoreSummary) -> list[str]:
+    """Return what became of synthesis jobs, where there is something to say."""
+    if SYNTHESES.name not in made.header.annexes:
+        return ["The backup holds no synthesis jobs; their texts are lost."]
+    stopped = made.stopped[SYNTHESES.name]
+    if not stopped:
+        return []
+    told = (
+        f"Synthesis jobs under way that take no further batch: {stopped:,}. Batches "
+        "that were sampled after the backup are not known, and none is sampled twice. "
+        "`synthesise --resume` writes the texts that are here."
+    )
+    return [told]
 
 
 def ledger_url(url: str, config: Path | None) -> str:

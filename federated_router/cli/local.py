@@ -9,7 +9,13 @@ import typer
 
 from federated_router.cli.connection import UP_FILE, Federation
 from federated_router.cli.local_federation import LocalFederation, stop
-from federated_router.cli.local_plan import NODES_MAX, Layout
+from federated_router.cli.local_node import (
+    SPLIT,
+    SPLIT_OF,
+    layers_of,
+    pipeline_plans,
+)
+from federated_router.cli.local_plan import NODES_MAX, Layout, NodePlan
 from federated_router.cli.models import ensure_models
 from federated_router.cli.screen import out, print_json, say, table
 from federated_router.kit.config import TlsSettings
@@ -25,13 +31,23 @@ def up(
     directory: Directory = HERE,
     models: Models = Path("build/models"),
     nodes: Annotated[int, typer.Option(min=1, max=NODES_MAX)] = 3,
+    shards: Annotated[
+        int,
+        typer.Option(min=0, help=f"Nodes that run {SPLIT} together, and a leader."),
+    ] = 0,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print up.json.")] = False,
 ) -> None:
     """Start router, nodes and coordinator, and leave them running."""
     tell = (lambda _: None) if as_json else say
     made = ensure_models(models, tell)
-    federation = LocalFederation.of(directory, models=made, nodes=nodes, say=tell)
+    federation = LocalFederation.of(
+        directory,
+        models=made,
+        nodes=nodes,
+        say=tell,
+        more=_pipeline(shards, made[SPLIT_OF]),
+    )
     federation.prepare()
     try:
         federation.start()
@@ -53,10 +69,17 @@ def down(directory: Directory = HERE) -> None:
     say(f"{count} processes stopped.")
 
 
+def _pipeline(shards: int, model: Path) -> tuple[NodePlan, ...]:
+    try:
+        return pipeline_plans(shards, layers=layers_of(model))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--shards") from error
+
+
 def _show(known: Federation, federation: LocalFederation) -> None:
     rows = [("router", known.router, ""), ("coordinator", known.coordinator, "")]
     rows += [
-        (node.id, federation.plans[node.id].address, _served(node.models))
+        (node.id, federation.plans[node.id].address, _served(node))
         for node in federation.nodes
     ]
     out.print()
@@ -65,12 +88,17 @@ def _show(known: Federation, federation: LocalFederation) -> None:
     out.print(f"Logs lie in {federation.layout.directory / 'logs'}")
     out.print(f"All of it as JSON: {UP_FILE}\n")
     out.print("Try (from another terminal, or this one):\n", style="bold")
-    for line in example_calls(known):
+    leads = next((node.leads for node in federation.nodes if node.leads), None)
+    for line in example_calls(known, model=leads or SPLIT_OF):
         out.print(line + "\n", markup=False)
 
 
-def _served(models: tuple[tuple[str, int], ...]) -> str:
-    return ", ".join(model for model, _ in models)
+def _served(node: NodePlan) -> str:
+    if node.shard is not None:
+        model, first, end = node.shard
+        layers = f"layer {first}" if end == first + 1 else f"layers {first}-{end - 1}"
+        return f"{layers} of {model}"
+    return ", ".join(model for model, _ in node.models)
 
 
 def _identity(tls: TlsSettings, *, dashes: str) -> str:
@@ -87,11 +115,11 @@ def _buf() -> str:
     return shlex.quote(str(beside)) if beside.exists() else "buf"
 
 
-def example_calls(known: Federation) -> list[str]:
-    """Return ready-to-paste calls by grpcurl and `buf curl`."""
+def example_calls(known: Federation, *, model: str = SPLIT_OF) -> list[str]:
+    """Return ready-to-paste calls by grpcurl and `buf curl`, which ask this model."""
     service = "federated_router.api.v1"
     body = (
-        '{"generation": {"request_id": "try-1", "model": "models/reference-large", '
+        f'{{"generation": {{"request_id": "try-1", "model": "models/{model}", '
         '"messages": [{"role": "ROLE_USER", '
         '"content": "What is metformin used for?"}]}}'
     )

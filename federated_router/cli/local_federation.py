@@ -16,13 +16,13 @@ from pathlib import Path
 import psutil
 
 from federated_router.cli.connection import TRUST_DOMAIN, Federation
+from federated_router.cli.local_node import node_toml
 from federated_router.cli.local_plan import (
     DaemonPlan,
     Layout,
     NodePlan,
     coordinator_toml,
     node_plans,
-    node_toml,
     router_toml,
 )
 from federated_router.kit.authority import Authority, IdentityFiles
@@ -52,11 +52,17 @@ class LocalFederation:
 
     @classmethod
     def of(
-        cls, directory: Path, *, models: Mapping[str, Path], nodes: int, say: Say
+        cls,
+        directory: Path,
+        *,
+        models: Mapping[str, Path],
+        nodes: int,
+        say: Say,
+        more: tuple[NodePlan, ...] = (),
     ) -> "LocalFederation":
-        """Plan a federation of `nodes` nodes below `directory`."""
+        """Plan a federation of `nodes` nodes, and `more`, below `directory`."""
         layout = Layout(directory.resolve(), models)
-        return cls(layout, node_plans(nodes), say)
+        return cls(layout, (*node_plans(nodes), *more), say)
 
     def prepare(self) -> None:
         """Write certificates and configurations; stop whatever ran here before."""

@@ -26,11 +26,17 @@ temperature = "1"
 top_k = 50
 tokens_max = 12
 row_tokens_max = 64
+
+[[policies]]
+name = "texts"
+slots = 32
+clip = "4"
+temperature = "1"
+top_k = 50
+tokens_max = 60
+row_tokens_max = 112
 """
-
-
-_PRICES = {"reference-large": 2e-6, "reference-small": 4e-7}
-_JOULES = {"reference-large": 0.5, "reference-small": 0.1}
+"""Short answers from some records; and texts of a note's length, from a data set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +56,17 @@ class DaemonPlan:
 
 @dataclass(frozen=True, slots=True)
 class NodePlan:
-    """What one node serves, where, and how many requests at once."""
+    """What one node serves, where, and how many requests at once.
+
+    `shard` is a model, and the layers [first, end) of it that the node runs for a
+    pipeline. Whoever serves the model `leads` leads that pipeline.
+    """
 
     id: str
     region: str
     models: tuple[tuple[str, int], ...]
+    shard: tuple[str, int, int] | None = None
+    leads: str | None = None
 
 
 def node_plans(count: int) -> tuple[NodePlan, ...]:
@@ -120,13 +132,13 @@ def common_toml(layout: Layout, name: str, address: str) -> str:
     pki = layout.pki()
     return f"""\
 [tls]
-certificate = {_text(pki / f"{name}.crt")}
-private_key = {_text(pki / f"{name}.key")}
-authority = {_text(pki / "ca.crt")}
+certificate = {toml_text(pki / f"{name}.crt")}
+private_key = {toml_text(pki / f"{name}.key")}
+authority = {toml_text(pki / "ca.crt")}
 
 [server]
 address = "{address}"
-ready_file = {_text(layout.ready(name))}
+ready_file = {toml_text(layout.ready(name))}
 stop_grace_s = 5.0
 
 [ops]
@@ -139,7 +151,7 @@ def member_toml(layout: Layout, name: str, coordinator: str) -> str:
     return f"""
 [federation]
 coordinator = "{coordinator}"
-vault = {_text(layout.state(name) / "vault.sqlite")}
+vault = {toml_text(layout.state(name) / "vault.sqlite")}
 noise_scale_min = {NOISE_SCALE}
 """
 
@@ -166,45 +178,11 @@ bytes_max = {CACHE_BYTES}
 intensities = {{ north = 30.0, south = 350.0 }}
 
 [budget]
-url = {_text(f"sqlite+aiosqlite:///{layout.state(name) / 'ledger.sqlite'}")}
-audit_key = {_text(layout.audit_key(name))}
+url = {toml_text(f"sqlite+aiosqlite:///{layout.state(name) / 'ledger.sqlite'}")}
+audit_key = {toml_text(layout.audit_key(name))}
 """
         + POLICIES
         + member_toml(layout, name, coordinator)
-    )
-
-
-def node_toml(
-    layout: Layout, plan: NodePlan, address: str, *, router: str, coordinator: str
-) -> str:
-    """Return a node's configuration."""
-    models = "".join(
-        f"""
-[[models]]
-name = "{model}"
-path = {_text(layout.models[model])}
-slots = {slots}
-waiting_max = 256
-# Made up, so that there is something to choose by: what a token costs and takes.
-token_price = {_PRICES.get(model, 0.0)}
-token_j = {_JOULES.get(model, 0.0)}
-"""
-        for model, slots in plan.models
-    )
-    return (
-        f'region = "{plan.region}"\n\n'
-        + common_toml(layout, plan.id, address)
-        + f"""
-[registration]
-router_address = "{router}"
-
-# Meters count the machine, which several nodes share here.
-[statistics.energy]
-meters = []
-"""
-        + models
-        + POLICIES
-        + member_toml(layout, plan.id, coordinator)
     )
 
 
@@ -218,11 +196,11 @@ def coordinator_toml(
         common_toml(layout, name, address)
         + f"""
 [store]
-url = {_text(f"sqlite+aiosqlite:///{layout.state(name) / 'rounds.sqlite'}")}
+url = {toml_text(f"sqlite+aiosqlite:///{layout.state(name) / 'rounds.sqlite'}")}
 
 [budget]
-url = {_text(f"sqlite+aiosqlite:///{layout.state(name) / 'ledger.sqlite'}")}
-audit_key = {_text(layout.audit_key(name))}
+url = {toml_text(f"sqlite+aiosqlite:///{layout.state(name) / 'ledger.sqlite'}")}
+audit_key = {toml_text(layout.audit_key(name))}
 
 [rounds]
 noise_scale = {NOISE_SCALE}
@@ -240,7 +218,7 @@ samples_min = 0
     )
 
 
-def _text(value: object) -> str:
+def toml_text(value: object) -> str:
     """Return a TOML string; JSON's escapes are TOML's."""
     return json.dumps(str(value), ensure_ascii=False)
 

@@ -118,7 +118,7 @@ def amount_row(node: str, served: pb.ServedRequests) -> tuple[object, ...]:
         served.prompt_tokens,
         served.prompt_tokens_cached,
         served.output_tokens,
-        served.cost,
+        f"{served.cost:.3g}",
         sum(one.energy_j for one in served.energy),
         ", ".join(one.source for one in served.energy) or "-",
         served.co2e_g if served.HasField("co2e_g") else "-",

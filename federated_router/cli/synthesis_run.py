@@ -7,9 +7,11 @@ twice, whatever is asked.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
+from typing import TypeVar
 
 from federated_router.api.v1 import synthesis_pb2 as pb
 from federated_router.api.v1 import synthesis_pb2_grpc as pb_grpc
@@ -29,7 +31,9 @@ CALL_TIMEOUT_S = 30.0
 PAUSE_S = 0.5
 PAUSE_MAX_S = 10.0
 LOST_IN_A_ROW_MAX = 5
-_PASSING = (Unavailable, DeadlineExceeded, LimitReached, Internal)
+AWAY = (Unavailable, DeadlineExceeded)
+_PASSING = (*AWAY, LimitReached, Internal)
+Answer = TypeVar("Answer")
 
 
 class Outcome(StrEnum):
@@ -86,10 +90,12 @@ class Run:
             request = pb.ListSynthesisBatchesRequest(
                 name=self.job.name, page_size=100, page_token=token
             )
-            async with translated_errors():
-                page = await self.stub.ListSynthesisBatches(
-                    request, timeout=CALL_TIMEOUT_S
-                )
+            page = await patiently(
+                partial(
+                    self.stub.ListSynthesisBatches, request, timeout=CALL_TIMEOUT_S
+                ),
+                patience_s=self.patience_s,
+            )
             for batch in page.batches:
                 if batch.state != pb.SynthesisBatch.STATE_SAMPLING:
                     yield batch
@@ -111,18 +117,13 @@ class Run:
                 )
 
     async def _batch(self, number: int) -> Outcome:
-        """Ask for a batch until its fate is known."""
-        pause_s, waited_s = PAUSE_S, 0.0
-        while True:
-            try:
-                return await self._ask(number)
-            except _PASSING as error:
-                # Asked again, the router tells whether the batch is spent.
-                if waited_s >= self.patience_s:
-                    raise
-                wait_s = max(pause_s, error.retry_after_s or 0.0)
-            await asyncio.sleep(wait_s)
-            waited_s, pause_s = waited_s + wait_s, min(2 * pause_s, PAUSE_MAX_S)
+        """Ask for a batch until its fate is known.
+
+        Asked again, the router tells whether the batch is spent.
+        """
+        return await patiently(
+            lambda: self._ask(number), patience_s=self.patience_s, passing=_PASSING
+        )
 
     async def _ask(self, number: int) -> Outcome:
         slots = self.job.batch_records
@@ -141,6 +142,29 @@ class Run:
         except BudgetExhausted:
             return Outcome.REFUSED  # A block of one of its records; others go on.
         return Outcome.SAMPLED
+
+
+async def patiently(
+    ask: Callable[[], Awaitable[Answer]],
+    *,
+    patience_s: float,
+    passing: tuple[type[FederationError], ...] = AWAY,
+) -> Answer:
+    """Return what `ask` answers, asked again while its errors are `passing`.
+
+    Raises the last of them once `patience_s` were waited, and any other at once.
+    """
+    pause_s, waited_s = PAUSE_S, 0.0
+    while True:
+        try:
+            async with translated_errors():
+                return await ask()
+        except passing as error:
+            if waited_s >= patience_s:
+                raise
+            wait_s = max(pause_s, error.retry_after_s or 0.0)
+        await asyncio.sleep(wait_s)
+        waited_s, pause_s = waited_s + wait_s, min(2 * pause_s, PAUSE_MAX_S)
 
 
 async def finish(

@@ -19,6 +19,10 @@ PRIVATE_REPORT = (
     "This report compares the texts with the private records. It is not covered by the "
     "guarantee: keep it with the records."
 )
+GO_ON = (
+    "The job is kept, and nothing that was sampled is lost: the same command with "
+    "--resume goes on with it."
+)
 Facts = list[tuple[str, str]]
 OVERLAP_COLUMNS = ("words", "texts in records", "records in texts")
 DISTINCT_COLUMNS = ("words", "distinct in texts", "distinct in records")

@@ -29,9 +29,8 @@ from federated_router.cli.session import (
     ask,
 )
 from federated_router.cli.synthesis_records import Records, read_records
-from federated_router.cli.synthesis_run import Run, finish
+from federated_router.cli.synthesis_run import Run, finish, patiently
 from federated_router.kit.errors import AccountClosed, BudgetExhausted
-from federated_router.kit.grpc_client import translated_errors
 from federated_router.kit.identity import Role
 from federated_router.synthesis.utility import Utility, utility_of
 
@@ -107,7 +106,12 @@ def synthesise(
     )
     wish = Wish(request, found, output, federation, parallel, patience)
     _name_job(wish, resume=resume, yes=yes, as_json=as_json)
-    result = _sampled(wish)
+    try:
+        result = _sampled(wish)
+    except BaseException:  # Also for who interrupts it.
+        if memory.memory_path(output).exists():
+            err.print(screen.GO_ON, markup=False)
+        raise
     _write_texts(wish, result)
     utility = utility_of(
         result.texts,
@@ -187,8 +191,11 @@ async def _opened(
     stub: synthesis_pb2_grpc.SynthesisServiceStub, wish: Wish
 ) -> pb.Synthesis:
     try:
-        async with translated_errors():
-            answer = await stub.CreateSynthesis(wish.request, timeout=CALL_TIMEOUT_S)
+        # Its id was written down before, so that asking twice opens one job.
+        answer = await patiently(
+            lambda: stub.CreateSynthesis(wish.request, timeout=CALL_TIMEOUT_S),
+            patience_s=wish.patience_s,
+        )
     except _NEVER_OPENED:
         memory.forget(wish.output)
         raise

@@ -113,6 +113,8 @@ class Contributing:
         except FederationError:
             self._statistics.restore(round_.name)
             raise
+        if not round_.noise.cohort_size:
+            self._statistics.own_parts.note(round_.name, catalogue, encoding.values)
         _log.info(
             "contribution made",
             round=round_.name,

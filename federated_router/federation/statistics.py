@@ -19,6 +19,7 @@ from federated_router.federation import statistics_metrics as metrics
 from federated_router.federation.batch import Batch
 from federated_router.federation.fitness import require_fitting
 from federated_router.federation.holdout import Holdout
+from federated_router.federation.own_parts import OwnParts
 from federated_router.federation.pool import Admission, Pool
 from federated_router.federation.records import (
     DEFAULT_UNITS,
@@ -88,6 +89,7 @@ class Statistics:
         )
         self._pool = Pool(self._empty, users=self._users, cells_max=cells_max)
         self._holdout = holdout
+        self.own_parts = OwnParts()
         self._lock = threading.Lock()
         self._frozen: dict[str, Batch] = {}
         self._failures: Counter[FailureCause] = Counter()
@@ -202,11 +204,13 @@ class Statistics:
             batch = self._frozen.pop(round_name, self._empty)
             self._users.release(batch.users)
             self._published += batch.requests
+        self.own_parts.confirm(round_name)
         if self._holdout is not None and noise_scale is not None:
             self._holdout.learn(batch, noise_scale=noise_scale)
 
     def discard(self, round_name: str) -> None:
         """Forget a batch that nobody may see, and that may not be told again."""
+        self.own_parts.forget(round_name)
         with self._lock:
             batch = self._frozen.pop(round_name, self._empty)
             self._users.release(batch.users)
@@ -214,6 +218,7 @@ class Statistics:
 
     def restore(self, round_name: str) -> None:
         """Make a batch pending again, as far as it may be told (`Pool.put_back`)."""
+        self.own_parts.forget(round_name)
         with self._lock:
             batch = self._frozen.pop(round_name, self._empty)
             self._drop(self._pool.put_back(batch))

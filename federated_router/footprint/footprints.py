@@ -8,6 +8,8 @@ Every method runs on the event loop and takes microseconds.
 from collections.abc import Sequence
 from typing import Final
 
+from prometheus_client import Counter
+
 from federated_router.api.v1 import inference_pb2 as pb
 from federated_router.footprint import metrics
 from federated_router.footprint.intensities import Intensities
@@ -21,6 +23,7 @@ from federated_router.footprint.settings import FootprintSettings
 from federated_router.footprint.totals import TenantTotal, Totals
 from federated_router.registry.membership import Tariff
 
+_Counters = tuple[Counter, Counter, Counter]
 OTHER: Final = "other"
 """The label of models and regions beyond `labels_max`."""
 _BASES: Final = {
@@ -36,7 +39,7 @@ class Footprints:
     def __init__(self, settings: FootprintSettings, intensities: Intensities) -> None:
         self._intensities = intensities
         self._totals = Totals(tenants_max=settings.tenants_max)
-        self._labels: set[tuple[str, str]] = set()
+        self._labels: dict[tuple[str, str], _Counters] = {}
         self._labels_max = settings.labels_max
 
     def of(
@@ -65,11 +68,11 @@ class Footprints:
         """Count an answer for its tenant, and for `models/NAME` and its region."""
         taken = footprint_in(footprint)
         self._totals.of(tenant).add(taken)
-        labels = self._labelled(model, region)
-        metrics.JOULES.labels(*labels).inc(taken.joules)
-        metrics.COST.labels(*labels).inc(taken.cost)
+        joules, cost, co2e = self._counters(model, region)
+        joules.inc(taken.joules)
+        cost.inc(taken.cost)
         if taken.co2e_mg is not None:
-            metrics.CO2E.labels(*labels).inc(taken.co2e_mg / MG_PER_G)
+            co2e.inc(taken.co2e_mg / MG_PER_G)
 
     def add_cached(self, tenant: str) -> None:
         """Count an answer that was served again, and took nothing."""
@@ -84,12 +87,22 @@ class Footprints:
         """
         return self._totals.page(tenant=tenant, size=size, token=token)
 
-    def _labelled(self, model: str, region: str) -> tuple[str, str]:
-        if (model, region) not in self._labels:
+    def _counters(self, model: str, region: str) -> "_Counters":
+        known = self._labels.get((model, region))
+        if known is None:
             if len(self._labels) >= self._labels_max:
-                return OTHER, OTHER
-            self._labels.add((model, region))
-        return model, region
+                return _counters(OTHER, OTHER)
+            known = self._labels[model, region] = _counters(model, region)
+        return known
+
+
+def _counters(model: str, region: str) -> "_Counters":
+    """Return the counters of energy, cost and CO2 equivalent of one cell."""
+    return (
+        metrics.JOULES.labels(model, region),
+        metrics.COST.labels(model, region),
+        metrics.CO2E.labels(model, region),
+    )
 
 
 def message_of(footprint: Footprint) -> pb.Footprint:

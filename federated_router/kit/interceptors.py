@@ -10,11 +10,10 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
-    Iterator,
     Mapping,
     Sequence,
 )
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
@@ -43,6 +42,7 @@ from federated_router.kit.metrics import FAILED_AUTHENTICATIONS
 from federated_router.kit.peers import (
     Caller,
     CallGate,
+    Heard,
     PeerCertificate,
     Peers,
     peer_certificate,
@@ -143,7 +143,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc 
             known = Call.begin(method, context)
             try:
                 caller = self._admit(known, context)
-                with self._peers.running(caller.certificate), self._heard(caller):
+                with (
+                    self._peers.running(caller.certificate),
+                    Heard(self._gate, caller),
+                ):
                     if checked:
                         check_required(cast("Message", request))
                     if timeout_s is None:
@@ -166,7 +169,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc 
             known = Call.begin(method, context)
             try:
                 caller = self._admit(known, context)
-                with self._peers.running(caller.certificate), self._heard(caller):
+                with (
+                    self._peers.running(caller.certificate),
+                    Heard(self._gate, caller),
+                ):
                     if checked:
                         check_required(cast("Message", request))
                     async with aclosing(handler(request, context)) as responses:
@@ -181,16 +187,6 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc 
                 known.finish("OK", None)
 
         return call
-
-    @contextmanager
-    def _heard(self, caller: Caller) -> Iterator[None]:
-        """Tell the daemon's gate how an admitted call failed."""
-        try:
-            yield
-        except FederationError as error:
-            if self._gate is not None:
-                self._gate.failed(caller, error)
-            raise
 
     def _admit(self, known: Call, context: grpc.aio.ServicerContext) -> Caller:
         shown = context.auth_context()

@@ -8,8 +8,7 @@ its own `CallGate`. Refuses to know lists' sources and the daemon's rules.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Protocol
@@ -53,12 +52,46 @@ class CallGate(Protocol):
         ...
 
 
+class Heard:
+    """Tells the daemon's gate how an admitted call failed."""
+
+    __slots__ = ("_caller", "_gate")
+
+    def __init__(self, gate: CallGate | None, caller: Caller) -> None:
+        self._gate = gate
+        self._caller = caller
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if self._gate is not None and isinstance(error, FederationError):
+            self._gate.failed(self._caller, error)
+
+
 @dataclass(slots=True, eq=False)
 class _Running:
-    """A call in its task, and whether its peer was revoked meanwhile."""
+    """A call in its task, and whether its peer was revoked meanwhile.
+
+    While inside it stands among `calls`, by its certificate's serial number.
+    """
 
     task: asyncio.Task[object]
+    serial: int
+    calls: "dict[int, set[_Running]]"
     revoked: MemberRevoked | None = None
+
+    def __enter__(self) -> None:
+        self.calls.setdefault(self.serial, set()).add(self)
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        entries = self.calls[self.serial]
+        entries.discard(self)
+        if not entries:
+            del self.calls[self.serial]
+        if self.revoked is not None and isinstance(error, asyncio.CancelledError):
+            self.task.uncancel()
+            raise self.revoked from None
 
 
 class Peers:
@@ -83,25 +116,11 @@ class Peers:
                 "The certificate has expired; connect anew with its successor."
             )
 
-    @contextmanager
-    def running(self, certificate: PeerCertificate) -> Iterator[None]:
-        """Hold a call; end it with MemberRevoked once its certificate falls."""
+    def running(self, certificate: PeerCertificate) -> "_Running":
+        """Return what holds a call; MemberRevoked ends one whose certificate falls."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - gRPC runs every handler in a task.
-        entry = _Running(task)
-        entries = self._running.setdefault(certificate.serial, set())
-        entries.add(entry)
-        try:
-            yield
-        except asyncio.CancelledError:
-            if entry.revoked is None:
-                raise
-            task.uncancel()
-            raise entry.revoked from None
-        finally:
-            entries.discard(entry)
-            if not entries and self._running.get(certificate.serial) is entries:
-                del self._running[certificate.serial]
+        return _Running(task, certificate.serial, self._running)
 
     def _send_away(self, found: RevocationList) -> None:
         for serial in found.serials & self._running.keys():

@@ -15,6 +15,7 @@ TEMPERATURE_MAX: Final = 2.0
 REPETITION_PENALTY_MAX: Final = 2.0
 LOGPROBS_MAX: Final = 20
 _PATH: Final = "generation.sampling"
+_PRIORITIES: Final = frozenset(pb.Priority.values())
 
 _NOT_PRIVATE: Final = MappingProxyType(
     {
@@ -73,7 +74,7 @@ def check_private_sampling(sampling: pb.Sampling) -> None:
 
 def check_priority(generation: pb.Generation) -> None:
     """Raise FieldInvalid for a priority that the contract does not know."""
-    if generation.priority not in pb.Priority.values():
+    if generation.priority not in _PRIORITIES:
         raise FieldInvalid(
             "Use one of the priorities of the contract.", field="generation.priority"
         )

@@ -10,7 +10,10 @@ A catalogue that changes, but for its version, has other slots: what was accumul
 under the one before is forgotten.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +23,16 @@ from federated_router.priors.catalogue import Catalogue
 from federated_router.priors.contents import Contents
 from federated_router.priors.publication import Priors
 
+ROUNDS_MAX: Final = 256
+"""Newest rounds of which it is known how much they count."""
+
 
 @dataclass(frozen=True, slots=True)
 class Accumulated:
     """Weighted sums as of `time_s`, seconds since the epoch; readable as `Sums`.
 
-    `values` and `variances` have one entry per published slot.
+    `values` and `variances` have one entry per published slot; `rounds` says how much
+    each of the newest rounds counts, by name.
     """
 
     catalogue: Catalogue
@@ -33,6 +40,7 @@ class Accumulated:
     revision: int
     values: NDArray[np.float64] = field(repr=False)
     variances: NDArray[np.float64] = field(repr=False)
+    rounds: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def contents(self) -> Contents:
@@ -63,20 +71,25 @@ def accumulate(
         np.array([priors.noise_of(column.quantity) for column in catalogue.columns])
         ** 2
     )
+    rounds: dict[str, float] = {}
     if before is not None:
         if priors.revision <= before.revision:
             raise FieldInvalid(
                 "Each revision is added once, in order.", field="revision"
             )
-        if _same_slots(before.catalogue, catalogue):
+        if same_slots(before.catalogue, catalogue):
             age_s = max(0.0, priors.create_time_s - before.time_s)
             weight = 0.5 ** (age_s / half_life_s)
             values = values + weight * before.values
             variances = variances + weight**2 * before.variances
+            newest = list(before.rounds.items())[1 - ROUNDS_MAX :]
+            rounds = {name: weight * counted for name, counted in newest}
+    rounds[priors.round_name] = 1.0
     return Accumulated(
-        catalogue, priors.create_time_s, priors.revision, values, variances
+        catalogue, priors.create_time_s, priors.revision, values, variances, rounds
     )
 
 
-def _same_slots(one: Catalogue, other: Catalogue) -> bool:
+def same_slots(one: Catalogue, other: Catalogue) -> bool:
+    """Return whether slots of both mean the same; their versions may differ."""
     return replace(one, version=1) == replace(other, version=1)

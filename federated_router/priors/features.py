@@ -17,6 +17,7 @@ from typing import Final
 
 from federated_router.priors.marks import code_marks, mathematics_marks
 from federated_router.priors.prompt import Prompt
+from federated_router.priors.reading import Reading, Words, reading_of
 
 FEATURES_VERSION: Final = 2
 """Enters the catalogue's digest; grows whenever any text gets other numbers."""
@@ -50,44 +51,45 @@ BIAS: Final = 3
 REWARD_MAX: Final = 8
 """A reward of 1 in steps; rewards are 0 to REWARD_MAX."""
 
-WORDS: Final = re.compile(r"[^\W\d_]+|\d+")
-"""Runs of letters and runs of digits."""
-
 _LENGTHS: Final = (70, 118, 198, 332, 558, 939)
 """Characters at which a length grows by one: powers of 2^0.75 around 2^8."""
 
-_NOT: Final = re.compile(
-    r"\b(?:not|except|never|without|nicht|außer|nie|ohne|pas|sauf|jamais|sans|salvo"
-    r"|nunca|sin)\b"
+_NOT: Final = Words(
+    "not except never without nicht außer nie ohne pas sauf jamais sans salvo nunca sin"
 )
-_I: Final = re.compile(r"\b(?:i|me|my|ich|mir|mich|mein|je|moi|mon|ma|yo|mi)\b")
+_I: Final = Words("i me my ich mir mich mein je moi mon ma yo mi")
 _I_MIN: Final = 3
 _MARKS_MAX: Final = 2
 _TENTHS: Final = 10
 _ITEM: Final = re.compile(r"^\s{0,8}(?:[-*•]|\w{1,2}[.)])\s", re.MULTILINE)
 _ITEMS_MIN: Final = 2
-_QUOTES: Final = re.compile(r"[\"“„«]")
+_QUOTES: Final = ('"', "“", "„", "«")
 
 
 def features_of(prompt: Prompt) -> tuple[int, ...]:
     """Return the FEATURE_COUNT features of a prompt, in the order of FEATURE_NAMES."""
-    text, lower = prompt.text, prompt.text.lower()
+    return features_read(reading_of(prompt))
+
+
+def features_read(reading: Reading) -> tuple[int, ...]:
+    """Return the features of a prompt that was taken apart already."""
+    prompt, text = reading.prompt, reading.prompt.text
     length = bisect_right(_LENGTHS, prompt.characters) - 3
     return _drawn_in(
         [
             BIAS,
             length,
             abs(length) - 1,
-            *_words(WORDS.findall(text)),
-            1 if _NOT.search(lower) else -1,
-            2 if len(_I.findall(lower)) >= _I_MIN else 0,
+            *_words(reading.words),
+            1 if _NOT.count_in(reading) else -1,
+            2 if _I.count_in(reading) >= _I_MIN else 0,
             1 if "?" in text else -1,
-            min(mathematics_marks(lower), _MARKS_MAX),
-            min(code_marks(lower), _MARKS_MAX),
+            min(mathematics_marks(reading), _MARKS_MAX),
+            min(code_marks(reading), _MARKS_MAX),
             _foreign(text),
             2 if prompt.turns > 1 else 0,
-            int(len(_ITEM.findall(text)) >= _ITEMS_MIN),
-            int(_QUOTES.search(text) is not None),
+            int("\n" in text and len(_ITEM.findall(text)) >= _ITEMS_MIN),
+            int(any(quote in text for quote in _QUOTES)),
         ]
     )
 
@@ -100,7 +102,7 @@ def _words(words: Sequence[str]) -> tuple[int, int, int]:
     count = len(words)
     if not count:
         return 0, 0, 0
-    letters = sum(map(len, words))
+    letters = len("".join(words))
     firsts = [word[0] for word in words]
     capitals = sum(map(str.isupper, firsts))
     numbers = sum(map(str.isdigit, firsts))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from federated_router.admission.ask import AdmissionAsk, priority_of
-from federated_router.admission.gate import Admitted
+from federated_router.admission.visit import Admitted
 from federated_router.api.v1 import inference_pb2 as pb
 from federated_router.kit.identity import current_identity
 from federated_router.proxy.deadline import Deadline
@@ -18,9 +18,12 @@ from federated_router.routing.requests import assessed, query_of, shape_of
 from federated_router.sensitivity.levels import Sensitivity
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asked:
-    """A checked request; `tenant` is its caller's id, `place` where it was let in."""
+    """A checked request; `tenant` is its caller's id, `place` is it at the gate.
+
+    Nothing of it changes but `place`, which is known last.
+    """
 
     generation: pb.Generation
     tenant: str
@@ -41,6 +44,11 @@ class Asked:
     def told_sensitivity(self) -> pb.Sensitivity:
         """Return how personal it is, as the contract says it."""
         return cast("pb.Sensitivity", self.sensitivity.value)
+
+    async def turn(self) -> None:
+        """Wait for a place, where this router has a gate; raises as the gate does."""
+        if self.place is not None:
+            await self.place.turn()
 
     def took(self, tokens: int) -> None:
         """Say how many tokens it took of what its tenant may take."""
@@ -67,11 +75,17 @@ async def asked_of(
     assess = None if assessor is None else assessor.assessed
     sensitivity = (await assessed(generation, assess)).level
     private = generation.HasField("private_context")
+    shape = shape_of(generation, tenant=tenant)
     return Asked(
         generation=generation,
         tenant=tenant,
         sensitivity=sensitivity,
-        query=query_of(generation, sensitivity=sensitivity, private=private),
-        shape=shape_of(generation, tenant=tenant),
+        query=query_of(
+            generation,
+            sensitivity=sensitivity,
+            private=private,
+            prompt_size=shape.prompt_tokens,
+        ),
+        shape=shape,
         deadline=deadline,
     )

@@ -9,26 +9,26 @@ to know what is sent.
 import asyncio
 import random
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 import grpc
 from prometheus_client import Counter
 
 from federated_router.kit.errors import (
-    ContinuationNotOffered,
     DeadlineExceeded,
     FederationError,
-    FieldInvalid,
     LimitReached,
     NodeLost,
     Unavailable,
 )
-from federated_router.kit.grpc_errors import answered_by_peer, translate
 from federated_router.kit.log import get_logger
 from federated_router.proxy.asked import Asked
-from federated_router.proxy.breakers import Breakers
+from federated_router.proxy.attempt_errors import cannot_continue, known_error
+from federated_router.proxy.breakers import Breakers, Passage
 from federated_router.proxy.connections import NodeUnreachable
 from federated_router.proxy.delivered import Delivered
+from federated_router.proxy.node_waits import NodeWaits
 from federated_router.proxy.recording import Recording
 from federated_router.proxy.retry_budget import RetryBudget
 from federated_router.proxy.sent import Sent
@@ -46,7 +46,6 @@ _RETRIES = Counter(
 _RESUMPTIONS = Counter(
     "federated_router_resumptions", "Streams that went on at another node."
 )
-_CONTINUATION = "generation.continuation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +57,7 @@ class Chooser:
     recording: Recording
     verdicts: Verdicts
     budget: RetryBudget
+    waits: NodeWaits
     settings: ProxySettings
 
 
@@ -73,9 +73,12 @@ class Attempts:
     delivered: Delivered
     query: RouteQuery
     made: int = 0
+    unreachable: int = 0
     last_error: FederationError | None = None
     last: Candidate | None = None
     _told_to_wait: dict[str, float] = field(default_factory=dict)
+    _failed_lives: dict[str, Passage] = field(default_factory=dict)
+    _unsent: bool = False
 
     async def next(self) -> Candidate:
         """Return a node for another attempt; raise the last error when none is left."""
@@ -103,14 +106,14 @@ class Attempts:
 
     def failed(self, sent: Sent, error: grpc.aio.AioRpcError | FederationError) -> None:
         """Note a failed attempt; raise what ends the request for good."""
-        known, lost = _known(error, sent.candidate)
+        known, lost = known_error(error, sent.candidate)
         sent.failed(known, lost=lost, tokens=self.delivered.part_tokens)
         if lost:
             self.chooser.recording.lost(sent.candidate)
         if not self._may_go_on(known):
             self._ended(sent.candidate, known)
             raise known
-        self._exclude(sent.candidate, known)
+        self._exclude(sent, known)
         log.warning(
             "attempt failed",
             node=sent.candidate.node,
@@ -127,56 +130,92 @@ class Attempts:
                 self.chooser.settings.resumptions_max
             ):
                 return False
-            if _cannot_continue(error):
+            if cannot_continue(error):
                 return True
         return isinstance(error, Unavailable | LimitReached)
 
-    def _exclude(self, candidate: Candidate, error: FederationError) -> None:
+    def _exclude(self, sent: Sent, error: FederationError) -> None:
         """Go on without this node, in a part of its own where text came from it."""
+        candidate = sent.candidate
         if self.delivered.part_begun or not self.delivered.begun:
             self.last_error, self.last = error, candidate
         self.query = self._without(candidate.node)
+        self._failed_lives[candidate.node] = sent.passage
+        self._unsent = isinstance(error, NodeUnreachable)
         if error.retry_after_s is not None and not isinstance(error, NodeLost):
             self._told_to_wait[candidate.node] = time.monotonic() + error.retry_after_s
         if self.delivered.begun:
             self.query = replace(self.query, model=candidate.model, models=frozenset())
         if self.delivered.part_begun:
             self.delivered.another_node()
-            self.made = 0
+            self.made = self.unreachable = 0
             _RESUMPTIONS.inc()
 
     def _without(self, node: str) -> RouteQuery:
         return replace(self.query, excluded=self.query.excluded | {node})
 
+    def _admit_again(self, nodes: Collection[str]) -> None:
+        self.query = replace(self.query, excluded=self.query.excluded - set(nodes))
+
     async def _chosen(self) -> Candidate:
-        """Return where to try next; raise what the last attempt ended with."""
-        self.chooser.breakers.refresh()
+        """Return where to try next; raise what the last attempt ended with.
+
+        Where no node is left, waits for one that said when to come back, or for any
+        that comes or comes back.
+        """
         try:
-            return await self.chooser.router.placed(self.query, self.asked.shape)
-        except FederationError:
-            if self.last_error is None:
-                raise
-        await self._wait_as_told(self.last_error)
+            return await self._placed()
+        except FederationError as error:
+            refused = self.last_error or error
+        if self._told_to_wait:
+            await self._wait_as_told(refused)
+            try:
+                return await self._placed()
+            except FederationError:
+                raise refused from None
+        remaining_s = self.asked.deadline.remaining_s()
+        return await self.chooser.waits.placed(
+            self._placed_or_last_error, refused, remaining_s=remaining_s
+        )
+
+    async def _placed(self) -> Candidate:
+        """Return where to try next, now; those that came back may be tried again."""
+        breakers = self.chooser.breakers
+        breakers.refresh()
+        lives = self._failed_lives
+        if back := [node for node in lives if not breakers.knows(lives[node])]:
+            for node in back:
+                del lives[node]
+            self._admit_again(back)
+        return await self.chooser.router.placed(self.query, self.asked.shape)
+
+    async def _placed_or_last_error(self) -> Candidate:
         try:
-            return await self.chooser.router.placed(self.query, self.asked.shape)
-        except FederationError:
-            raise self.last_error from None
+            return await self._placed()
+        except FederationError as error:
+            raise self.last_error or error from None
 
     async def _wait_as_told(self, error: FederationError) -> None:
         """Wait for the node that said soonest when to come back, if that is soon."""
-        if not self._told_to_wait:
-            raise error
         node = min(self._told_to_wait, key=self._told_to_wait.__getitem__)
         wait_s = max(0.0, self._told_to_wait.pop(node) - time.monotonic())
         longest_s = self.chooser.settings.retry_wait_s_max
         if wait_s > longest_s or wait_s >= self.asked.deadline.remaining_s():
             raise error
         await asyncio.sleep(wait_s)
-        self.query = replace(self.query, excluded=self.query.excluded - {node})
+        self._admit_again({node})
 
     async def _before_another(self) -> None:
-        """Back off exponentially with full jitter, within number, budget and time."""
+        """Back off exponentially with full jitter, within number, budget and time.
+
+        After a node that accepted no connection the next is asked at once: nothing was
+        sent, so that this was no attempt and nobody has more load by it.
+        """
         settings = self.chooser.settings
+        if self._unsent and self.unreachable < settings.unreachable_max:
+            self.unreachable += 1
+            self.made -= 1
+            return
         if self.last_error is not None:
             if self.made >= settings.attempts_max:
                 _RETRIES.labels("too_many").inc()
@@ -196,28 +235,3 @@ class Attempts:
 
     def _ended(self, candidate: Candidate, error: FederationError) -> None:
         self.chooser.verdicts.failed(self.asked, candidate, error)
-
-
-def _known(
-    error: grpc.aio.AioRpcError | FederationError, candidate: Candidate
-) -> tuple[FederationError, bool]:
-    """Return an attempt's error, and whether the node was lost with it."""
-    if not isinstance(error, grpc.aio.AioRpcError):
-        return error, isinstance(error, NodeLost | NodeUnreachable)
-    known = translate(error)
-    if answered_by_peer(error) or not isinstance(known, Unavailable):
-        return known, isinstance(known, NodeLost)
-    lost = NodeLost(
-        f"'{candidate.node}' was lost; ask again.",
-        metadata={"node": candidate.node},
-        retry_after_s=0.1,
-    )
-    return lost, True
-
-
-def _cannot_continue(error: FederationError) -> bool:
-    """Return whether a node refuses only to go on with another's answer."""
-    if isinstance(error, ContinuationNotOffered):
-        return True
-    field = error.metadata.get("field", "")
-    return isinstance(error, FieldInvalid) and field.startswith(_CONTINUATION)

@@ -117,9 +117,16 @@ class Breakers:
         own, model = node.own, passage.model
         own.breaker.end(passage.node_epoch, of_node, now_s, jitter=jitter)
         model.breaker.end(passage.model_epoch, of_model, now_s, jitter=jitter)
-        if self._nodes.get(own.node) is node:
+        if self.knows(passage):
             self._look(own, now_s)
             self._look(model, now_s)
+
+    def knows(self, passage: Passage) -> bool:
+        """Return whether a node still lives the life that a request met it in.
+
+        A node whose lease ended, or that registered anew, is another.
+        """
+        return self._nodes.get(passage.node.own.node) is passage.node
 
     def forget(self, node: str) -> None:
         """Close what was open of a node that is gone, or that comes anew."""
@@ -153,7 +160,7 @@ class Breakers:
 
     def is_open(self, node: str) -> bool:
         """Return whether the breaker of a whole node is open."""
-        known = self._nodes.get(node)
+        known = self._nodes.get(node) if self._open else None
         if known is None:
             return False
         state = known.own.breaker.state(self._clock.monotonic_s())

@@ -20,8 +20,10 @@ from federated_router.kit.sampling_checks import (
     check_sampling,
 )
 from federated_router.proxy.settings import ProxySettings
+from federated_router.routing.requests import utf8_bytes
 
 _ROLES = (pb.ROLE_SYSTEM, pb.ROLE_USER, pb.ROLE_ASSISTANT)
+_LEVELS = frozenset(pb.Sensitivity.values())
 
 
 def check_generation(generation: pb.Generation, settings: ProxySettings) -> None:
@@ -31,7 +33,7 @@ def check_generation(generation: pb.Generation, settings: ProxySettings) -> None
     _check_messages(generation, settings)
     check_priority(generation)
     _check(
-        generation.sensitivity in pb.Sensitivity.values(),
+        generation.sensitivity in _LEVELS,
         "Use one of the levels of the contract.",
         "generation.sensitivity",
     )
@@ -40,7 +42,8 @@ def check_generation(generation: pb.Generation, settings: ProxySettings) -> None
         "The router sets it.",
         "generation.continuation",
     )
-    _check_wished_names(generation.wishes, settings)
+    if generation.HasField("wishes"):
+        _check_wished_names(generation.wishes, settings)
     if generation.HasField("private_context"):
         check_private_sampling(generation.sampling)
     _check_sampling(generation.sampling, settings)
@@ -54,13 +57,14 @@ def _check_messages(generation: pb.Generation, settings: ProxySettings) -> None:
             f"Send at most {settings.messages_max} messages.",
             field="generation.messages",
         )
-    size = sum(len(message.content.encode()) for message in generation.messages)
+    size = 0
     for index, message in enumerate(generation.messages):
-        _check(
-            message.role in _ROLES,
-            "Use one of the roles of the contract.",
-            f"generation.messages[{index}].role",
-        )
+        size += utf8_bytes(message.content)
+        if message.role not in _ROLES:
+            raise FieldInvalid(
+                "Use one of the roles of the contract.",
+                field=f"generation.messages[{index}].role",
+            )
     if size > settings.prompt_bytes_max:
         raise PromptTooLong(
             f"The messages hold {size} bytes; at most {settings.prompt_bytes_max}.",

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Self
+from typing import Final, Self
 
 import grpc
 
@@ -13,6 +13,9 @@ from federated_router.kit.grpc_client import Channels
 from federated_router.kit.identity import Role
 from federated_router.kit.names import resource_id
 from federated_router.routing.candidate import Candidate
+
+_READY: Final = grpc.ChannelConnectivity.READY
+_FAILED: Final = grpc.ChannelConnectivity.TRANSIENT_FAILURE
 
 
 class NodeUnreachable(Unavailable):
@@ -35,6 +38,10 @@ def lost_if_dropped(node: str) -> Iterator[None]:
         if task is None or task.cancelling():
             raise
         raise _lost(node) from None
+
+
+def _unreachable(node: str) -> NodeUnreachable:
+    return NodeUnreachable(f"'{node}' does not accept connections.")
 
 
 def _lost(node: str) -> NodeLost:
@@ -60,6 +67,26 @@ class Connection:
         self.users = 0
         self.unused = asyncio.Event()
         self.unused.set()
+
+    @property
+    def is_ready(self) -> bool:
+        """Return whether it stands; begins to connect where nobody has."""
+        return self.channel.get_state(try_to_connect=True) is _READY
+
+    @property
+    def was_refused(self) -> bool:
+        """Return whether the last attempt to connect failed, and gRPC pauses."""
+        return self.channel.get_state() is _FAILED
+
+    async def connected(self, node: str) -> None:
+        """Return once it stands; raise NodeUnreachable as soon as that is refused.
+
+        A dead process refuses at once, so that nobody waits out the time for it.
+        """
+        while (state := self.channel.get_state(try_to_connect=True)) is not _READY:
+            if state is _FAILED:
+                raise _unreachable(node)
+            await self.channel.wait_for_state_change(state)
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
@@ -115,18 +142,18 @@ class NodeConnections:
             yield connection
 
     async def _connected(self, candidate: Candidate) -> Connection:
-        connection = self._connection(candidate)
-        state = connection.channel.get_state(try_to_connect=True)
-        if state is not grpc.ChannelConnectivity.READY:
+        connection, node = self._connection(candidate), candidate.node
+        if not connection.is_ready:
+            if connection.was_refused:
+                self.let_finish(node)
+                connection = self._connection(candidate)
             try:
                 async with asyncio.timeout(self._connect_timeout_s):
-                    await connection.channel.channel_ready()
+                    await connection.connected(node)
             except TimeoutError:
-                raise NodeUnreachable(
-                    f"'{candidate.node}' does not accept connections."
-                ) from None
+                raise _unreachable(node) from None
             except grpc.aio.UsageError:
-                raise NodeUnreachable(f"'{candidate.node}' has just left.") from None
+                raise NodeUnreachable(f"'{node}' has just left.") from None
         return connection
 
     def drop(self, node: str) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from federated_router.admission.ask import AdmissionAsk
-from federated_router.admission.gate import Admitted
+from federated_router.admission.visit import Admitted
 from federated_router.api.v1 import inference_pb2 as pb
 from federated_router.cache.entries import CacheKey
 from federated_router.choice.sight import Sight
@@ -36,12 +36,12 @@ class Assesses(Protocol):
 class Admits(Protocol):
     """Lets requests in, each until it ends."""
 
-    def admitted(
+    def arrived(
         self, ask: AdmissionAsk, *, deadline_s: float
     ) -> AbstractAsyncContextManager[Admitted]:
-        """Return what a request runs inside; `deadline_s` is what is left to wait.
+        """Return what a request is inside of; `deadline_s` is what is left to wait.
 
-        Raises QueueFull, Overloaded or RateLimited.
+        Entering raises RateLimited, its `turn` QueueFull or Overloaded.
         """
         ...
 

@@ -57,6 +57,7 @@ class NodeStream:
         self._heard_s = loop.time()
         self._begun: asyncio.Future[None] = loop.create_future()
         self._taker: asyncio.Future[None] | None = None
+        self._due: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
         self._task = loop.create_task(self._read(request, timeout_s, metadata))
 
@@ -89,6 +90,23 @@ class NodeStream:
             raise self._error
         return taken
 
+    async def ends_within(self, wait_s: float) -> bool:
+        """Return whether all came, or as much as may be kept, at most so much later."""
+        if self._is_due:
+            return True
+        due = self._due = self._loop.create_future()
+        timer = self._loop.call_later(wait_s, _wake, due)
+        try:
+            await due
+        finally:
+            self._due = None
+            timer.cancel()
+        return self._is_due
+
+    @property
+    def _is_due(self) -> bool:
+        return self._finished or self._ended or self._room is not None
+
     async def aclose(self) -> None:
         """Cancel the call, unless the node has said its last word and only ends it."""
         if self._finished and not self._task.done():
@@ -116,6 +134,7 @@ class NodeStream:
             self._ended = True
             _wake(self._begun)
             _wake(self._taker)
+            _wake(self._due)
 
     async def _keep(self, call: AsyncIterator[pb.GenerateResponse]) -> None:
         async for response in call:
@@ -123,11 +142,14 @@ class NodeStream:
             self._ready.append(response)
             if not self._begun.done() and not response.HasField("started"):
                 self._begun.set_result(None)
-            self._finished = self._finished or response.HasField("finished")
+            if response.HasField("finished"):
+                self._finished = True
+                _wake(self._due)
             _wake(self._taker)
             self._ready_bytes += response.ByteSize()
             while self._ready_bytes >= self._bytes_max:
                 self._room = self._loop.create_future()
+                _wake(self._due)
                 await self._room
                 self._room = None
                 self._heard_s = self._loop.time()

@@ -11,12 +11,7 @@ from dataclasses import replace
 from federated_router.api.v1 import inference_pb2 as pb
 from federated_router.budget.cashier import Cashier, Hold
 from federated_router.budget.pricing import Price, Pricer
-from federated_router.kit.errors import (
-    FederationError,
-    NodeLost,
-    NoNodeAvailable,
-    PolicyUnknown,
-)
+from federated_router.kit.errors import FederationError, NodeLost, PolicyUnknown
 from federated_router.privacy.policy import (
     RETRIEVED_BY_CONTENT,
     SELECTED_BY_ID,
@@ -25,11 +20,7 @@ from federated_router.privacy.policy import (
 from federated_router.proxy.asked import Asked, asked_of
 from federated_router.proxy.bill import Bill
 from federated_router.proxy.checks import check_slots
-from federated_router.proxy.connections import (
-    Connection,
-    NodeConnections,
-    NodeUnreachable,
-)
+from federated_router.proxy.connections import Connection
 from federated_router.proxy.deadline import Deadline
 from federated_router.proxy.neighbours import Neighbours
 from federated_router.proxy.private_answers import (
@@ -39,12 +30,12 @@ from federated_router.proxy.private_answers import (
 )
 from federated_router.proxy.private_credit import CreditLine, Instalments
 from federated_router.proxy.private_grant import granted
+from federated_router.proxy.private_places import PrivatePlaces
 from federated_router.proxy.private_price import PrivateTerms, release_of, terms_of
 from federated_router.proxy.private_relay import PrivateRelay
 from federated_router.proxy.recording import Recording
-from federated_router.proxy.sent import Learners, Sent
+from federated_router.proxy.sent import Sent
 from federated_router.proxy.settings import ProxySettings
-from federated_router.routing.router import Router
 
 _MULTIPLIERS = {
     pb.SELECTION_BY_ID: SELECTED_BY_ID,
@@ -62,9 +53,7 @@ class PrivateProxy:
     def __init__(
         self,
         *,
-        router: Router,
-        connections: NodeConnections,
-        learners: Learners,
+        places: PrivatePlaces,
         neighbours: Neighbours,
         pricer: Pricer,
         cashier: Cashier,
@@ -73,9 +62,7 @@ class PrivateProxy:
         recording: Recording,
         settings: ProxySettings,
     ) -> None:
-        self._router = router
-        self._connections = connections
-        self._learners = learners
+        self._places = places
         self._neighbours = neighbours
         self._pricer = pricer
         self._cashier = cashier
@@ -108,6 +95,7 @@ class PrivateProxy:
             for event in free_events_of(kept):
                 yield event
             return
+        await asked.turn()
         price = await self._pricer.price(
             release_of(generation, terms, user=asked.tenant)
         )
@@ -159,7 +147,7 @@ class PrivateProxy:
         reserve: Reserve,
     ) -> AsyncGenerator[pb.GenerateResponse, None]:
         async with AsyncExitStack() as stack:
-            connection, sent = await self._connected(asked, stack)
+            connection, sent = await self._places.connected(asked, stack)
             candidate = sent.candidate
             instalments = self._instalments(terms)
             hold = await reserve(instalments.first)
@@ -223,29 +211,3 @@ class PrivateProxy:
     ) -> CreditLine:
         timeout_s = self._settings.private_extend_timeout_s
         return CreditLine(hold, connection.decoding, instalments, timeout_s=timeout_s)
-
-    async def _connected(
-        self, asked: Asked, stack: AsyncExitStack
-    ) -> tuple[Connection, Sent]:
-        """Return a node that accepts connections; nothing is held or sent yet.
-
-        The connection is kept for new calls, and the request counted there, until
-        `stack` is left.
-        """
-        query = asked.query
-        for _ in range(self._settings.attempts_max):
-            self._learners.breakers.refresh()
-            candidate = await self._router.placed(query, asked.shape)
-            sent = self._learners.sent(candidate, asked.shape)
-            try:
-                kept = self._connections.kept(candidate)
-                connection = await stack.enter_async_context(kept)
-            except NodeUnreachable as error:
-                sent.failed(error, lost=True)
-                query = replace(query, excluded=query.excluded | {candidate.node})
-            except BaseException:
-                sent.abandoned()
-                raise
-            else:
-                return connection, stack.enter_context(sent)
-        raise NoNodeAvailable("No node accepts connections now.", retry_after_s=1.0)

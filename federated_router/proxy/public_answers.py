@@ -1,7 +1,8 @@
 """Public answers served again: looked up before a node is asked, kept afterwards.
 
-Decides how a stored answer is streamed and what of a stream is kept. Refuses to know
-which requests have a key, and for how long an answer is good.
+Decides how a stored answer is streamed and what of a stream is kept. A stored answer
+has no turn to wait for: only what is made needs a place. Refuses to know which requests
+have a key, and for how long an answer is good.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable

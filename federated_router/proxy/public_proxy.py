@@ -21,6 +21,7 @@ from federated_router.proxy.connections import NodeConnections, lost_if_dropped
 from federated_router.proxy.delivered import Delivered
 from federated_router.proxy.neighbours import Neighbours
 from federated_router.proxy.node_stream import NodeStream
+from federated_router.proxy.pace import Pace
 from federated_router.proxy.public_answers import PublicAnswers
 from federated_router.proxy.race import begins_within, first_of
 from federated_router.proxy.relay import Relay, draws, for_node
@@ -57,6 +58,7 @@ class PublicProxy:
         self._connections = connections
         self._neighbours = neighbours
         self._settings = chooser.settings
+        self._pace = Pace(chooser.settings)
         self._answers: PublicAnswers | None = None
         if neighbours.answers is not None:
             self._answers = PublicAnswers(
@@ -81,6 +83,7 @@ class PublicProxy:
 
     async def _made(self, asked: Asked) -> AsyncGenerator[pb.GenerateResponse, None]:
         """Stream an answer; nothing leaves before a node's first chunk came."""
+        await asked.turn()
         request = self._request(asked)
         while True:
             relay = await self._opened(request)
@@ -100,6 +103,7 @@ class PublicProxy:
 
     async def _made_whole(self, asked: Asked) -> pb.CompleteResponse:
         """Return a whole answer; until it is here, nothing has left the router."""
+        await asked.turn()
         request = self._request(asked)
         while True:
             candidate = await request.attempts.next()
@@ -172,34 +176,39 @@ class PublicProxy:
         asked = request.asked
         timeout_s = asked.deadline.remaining_s()
         sent = self._learners.sent(candidate, asked.shape)
-        told = for_node(
+        told = pb.GenerateRequest()
+        for_node(
             asked,
             candidate.model,
+            told.generation,
             seed=request.seed,
             continuation=request.delivered.continuation(),
         )
         stream = NodeStream(
             self._connections,
             candidate,
-            pb.GenerateRequest(generation=told),
+            told,
             timeout_s=timeout_s,
             metadata=self._chooser.recording.metadata(candidate),
             bytes_max=self._settings.stream_ahead_bytes_max,
             stall_s=self._settings.stream_stall_s,
         )
-        return Relay(sent, stream, self._settings)
+        return Relay(
+            sent, stream, self._pace, bytes_max=self._settings.stream_chunk_bytes_max
+        )
 
     async def _completed(
         self, request: _Request, candidate: Candidate
     ) -> pb.CompleteResponse:
         asked = request.asked
         stub = await self._connections.stub(candidate)
-        told = for_node(asked, candidate.model)
+        told = pb.CompleteRequest()
+        for_node(asked, candidate.model, told.generation)
         timeout_s = asked.deadline.remaining_s()
         try:
             with lost_if_dropped(candidate.node):
                 response: pb.CompleteResponse = await stub.Complete(
-                    pb.CompleteRequest(generation=told),
+                    told,
                     timeout=timeout_s,
                     metadata=self._chooser.recording.metadata(candidate),
                 )

@@ -48,9 +48,9 @@ class Sent:
         "_ended",
         "_first_token_ms",
         "_learners",
-        "_passage",
         "_sent_s",
         "candidate",
+        "passage",
     )
 
     def __init__(self, learners: Learners, candidate: Candidate, shape: Shape) -> None:
@@ -58,7 +58,7 @@ class Sent:
         self._learners = learners
         self._ended = False
         self._first_token_ms: float | None = None
-        self._passage = learners.breakers.begin(candidate)
+        self.passage = learners.breakers.begin(candidate)
         self._counted = learners.router.counted(candidate, shape)
         self._counted.__enter__()
         self._sent_s = time.monotonic()
@@ -125,7 +125,7 @@ class Sent:
             return
         self._ended = True
         self._counted.__exit__(None, None, None)
-        self._learners.breakers.end(self._passage, of_node=of_node, of_model=of_model)
+        self._learners.breakers.end(self.passage, of_node=of_node, of_model=of_model)
         if served is not None:
             self._learners.router.observe(self.candidate, served)
             if self._learners.activity is not None:

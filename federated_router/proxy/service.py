@@ -2,12 +2,11 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
-from dataclasses import replace
 from typing import ClassVar
 
 import grpc
 
-from federated_router.admission.gate import Admitted
+from federated_router.admission.visit import Admitted
 from federated_router.api.v1 import inference_pb2 as pb
 from federated_router.api.v1 import inference_pb2_grpc as pb_grpc
 from federated_router.kit.errors import Internal
@@ -58,8 +57,8 @@ class InferenceServicer(pb_grpc.InferenceServiceServicer):
         """Stream one answer."""
         asked = await self._asked(request.generation, context)
         async with (
-            self._admitted(asked) as place,
-            aclosing(self._answer(replace(asked, place=place))) as responses,
+            self._arrived(asked) as asked.place,
+            aclosing(self._answer(asked)) as responses,
         ):
             async for response in responses:
                 yield response
@@ -69,8 +68,7 @@ class InferenceServicer(pb_grpc.InferenceServiceServicer):
     ) -> pb.CompleteResponse:
         """Return one whole answer."""
         asked = await self._asked(request.generation, context)
-        async with self._admitted(asked) as place:
-            asked = replace(asked, place=place)
+        async with self._arrived(asked) as asked.place:
             if not asked.query.private:
                 return await self._public.complete(asked)
             async with aclosing(self._answer(asked)) as responses:
@@ -101,11 +99,11 @@ class InferenceServicer(pb_grpc.InferenceServiceServicer):
         deadline = deadline_of(context, self._settings)
         return await asked_of(generation, deadline, self._neighbours.assessor)
 
-    def _admitted(self, asked: Asked) -> AbstractAsyncContextManager[Admitted | None]:
-        """Return what the request runs inside, once it is let in."""
+    def _arrived(self, asked: Asked) -> AbstractAsyncContextManager[Admitted | None]:
+        """Return what the request is inside of; it has a place from its turn on."""
         if self._neighbours.admission is None:
             return nullcontext()
-        return self._neighbours.admission.admitted(
+        return self._neighbours.admission.arrived(
             asked.admission, deadline_s=asked.deadline.remaining_s()
         )
 

@@ -5,6 +5,7 @@ from pydantic import Field
 from federated_router.kit.config import Settings
 from federated_router.proxy.breaker import BreakerSettings
 from federated_router.proxy.hedging import HedgingSettings
+from federated_router.proxy.node_waits import NodeWaitSettings
 from federated_router.proxy.retry_budget import RetryBudgetSettings
 
 
@@ -16,13 +17,16 @@ class ProxySettings(Settings):
     ledger, and one call to the node of at most `private_extend_timeout_s`.
 
     A public request is tried `attempts_max` times, after pauses of up to
-    `retry_backoff_s`, doubled each time up to `retry_backoff_s_max`. Where every other
+    `retry_backoff_s`, doubled each time up to `retry_backoff_s_max`. Up to
+    `unreachable_max` nodes that accept no connection count for none. Where every other
     node failed, one that said when to come back is asked again then, if that is within
     `retry_wait_s_max`. A public stream whose node is lost goes on at another node, at
     most `resumptions_max` times; 0 is never, and then no seed is chosen for it.
 
     Chunks of a stream that come while its caller reads, or within `stream_gather_s` of
-    the last that left, are joined up to `stream_chunk_bytes_max`. A node waits once
+    the last that left, are joined up to `stream_chunk_bytes_max`; while many streams
+    run, within `stream_gather_each_s` for each of them, at most `stream_gather_s_max`.
+    The first chunk of an answer and its end never wait. A node waits once
     `stream_ahead_bytes_max` are unread, and is taken for lost where it is silent for
     `stream_stall_s` between two tokens. An answer of more than `answer_kept_bytes_max`
     is not kept.
@@ -34,6 +38,8 @@ class ProxySettings(Settings):
     retry_backoff_s: float = Field(default=0.02, ge=0)
     retry_backoff_s_max: float = Field(default=1.0, ge=0)
     retry_wait_s_max: float = Field(default=0.5, ge=0)
+    unreachable_max: int = Field(default=10, ge=0)
+    node_waits: NodeWaitSettings = NodeWaitSettings()
     resumptions_max: int = Field(default=3, ge=0, le=100)
     retries: RetryBudgetSettings = RetryBudgetSettings()
     breakers: BreakerSettings = BreakerSettings()
@@ -49,6 +55,8 @@ class ProxySettings(Settings):
     stream_ahead_bytes_max: int = Field(default=256 * 1024, ge=1)
     stream_chunk_bytes_max: int = Field(default=64 * 1024, ge=1)
     stream_gather_s: float = Field(default=0.002, ge=0)
+    stream_gather_each_s: float = Field(default=0.001, ge=0)
+    stream_gather_s_max: float = Field(default=0.04, ge=0)
     stream_stall_s: float = Field(default=10.0, gt=0)
     answer_kept_bytes_max: int = Field(default=1024 * 1024, ge=0)
     private_instalment_tokens: int = Field(default=16, ge=1)

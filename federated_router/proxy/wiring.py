@@ -9,6 +9,7 @@ from federated_router.proxy.breakers import Breakers
 from federated_router.proxy.connections import NodeConnections
 from federated_router.proxy.hedging import Hedging
 from federated_router.proxy.neighbours import Neighbours
+from federated_router.proxy.node_waits import NodeWaits
 from federated_router.proxy.public_proxy import PublicProxy
 from federated_router.proxy.recording import Recording
 from federated_router.proxy.retry_budget import RetryBudget
@@ -25,6 +26,7 @@ class PublicLimb:
     public: PublicProxy
     learners: Learners
     breakers: Breakers
+    waits: NodeWaits
     background: Mapping[str, Callable[[], Awaitable[None]]]
 
 
@@ -38,6 +40,7 @@ def public_limb(
     neighbours: Neighbours,
 ) -> PublicLimb:
     """Return the public path of a router."""
+    waits = NodeWaits(settings.node_waits)
     learners = Learners(
         router=router,
         breakers=breakers,
@@ -51,6 +54,7 @@ def public_limb(
         recording=recording,
         verdicts=Verdicts(recording, neighbours.outcomes),
         budget=RetryBudget(settings.retries, time.monotonic()),
+        waits=waits,
         settings=settings,
     )
     public = PublicProxy(
@@ -59,4 +63,5 @@ def public_limb(
         connections=connections,
         neighbours=neighbours,
     )
-    return PublicLimb(public, learners, breakers, {"breakers": breakers.watch})
+    background = {"breakers": breakers.watch}
+    return PublicLimb(public, learners, breakers, waits, background)

@@ -81,7 +81,8 @@ class Load:
 class Member:
     """A node with a lease. `name` is `nodes/ID`, `address` is `host:port`.
 
-    `weight` is its share of the work beside others, above 0.
+    `weight` is its share of the work beside others, above 0. `paused_s` is by how much
+    the lease was prolonged since the node was heard last.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Member:
     load: Load = field(default_factory=Load)
     shards: tuple[Shard, ...] = ()
     weight: float = 1.0
+    paused_s: float = 0.0
 
     def offer(self, model: str) -> Offer | None:
         """Return what this node offers of `model`, if anything."""
@@ -127,7 +129,26 @@ class Membership:
             or member.lease_expires_s <= now_s
         ):
             raise LeaseLost("The lease has lapsed or was replaced; register again.")
-        return self._with(replace(member, load=load, lease_expires_s=expires_s))
+        return self._with(
+            replace(member, load=load, lease_expires_s=expires_s, paused_s=0.0)
+        )
+
+    def prolonged(self, pause_s: float, *, pause_s_max: float) -> "Membership":
+        """Return the membership whose leases did not run during a pause.
+
+        All pauses since a node was heard last prolong its lease by `pause_s_max`
+        together, so that a node which died is missed in the end.
+        """
+        return Membership(
+            MappingProxyType(
+                {
+                    name: _prolonged(
+                        member, min(pause_s, pause_s_max - member.paused_s)
+                    )
+                    for name, member in self.members.items()
+                }
+            )
+        )
 
     def left(self, name: str, lease_id: str) -> "Membership":
         """Return the membership without the node, if the lease is still its own."""
@@ -170,3 +191,11 @@ class Membership:
     def _without(self, names: set[str]) -> "Membership":
         kept = {name: m for name, m in self.members.items() if name not in names}
         return Membership(MappingProxyType(kept))
+
+
+def _prolonged(member: Member, pause_s: float) -> Member:
+    return replace(
+        member,
+        lease_expires_s=member.lease_expires_s + pause_s,
+        paused_s=member.paused_s + pause_s,
+    )

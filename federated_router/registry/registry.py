@@ -2,15 +2,17 @@
 
 Holds the current `Membership` value and tells listeners who came and went. Lapsed
 leases are dropped on every look, so that no caller sees a dead node as present, and
-by a sweep, so that listeners hear of it in time.
+by a sweep, so that listeners hear of it in time. Leases do not run while this process
+itself stands still: it could not have heard a renewal.
 """
 
+import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 
 from pydantic import Field
 
-from federated_router.kit.clock import Clock
+from federated_router.kit.clock import Clock, SystemClock
 from federated_router.kit.config import Settings
 from federated_router.kit.log import get_logger
 from federated_router.registry.membership import (
@@ -21,25 +23,46 @@ from federated_router.registry.membership import (
     Offer,
     Shard,
 )
+from federated_router.registry.standstill import Standstill
 
 log = get_logger("registry")
 Listener = Callable[[str], None]
+LOOKS_PER_LEASE = 6
 
 
 class RegistrySettings(Settings):
-    """Leases and their limit."""
+    """Leases and their limits.
+
+    A lease is prolonged by what the router stood still, by `pause_s_max` at most since
+    the node was heard last.
+    """
 
     lease_s: float = Field(default=6.0, gt=0)
+    pause_s_max: float = Field(default=60.0, ge=0)
     nodes_max: int = Field(default=1000, ge=1)
 
 
 class Registry:
-    """Grants and renews leases; one per router process."""
+    """Grants and renews leases; one per router process.
 
-    def __init__(self, settings: RegistrySettings, clock: Clock) -> None:
+    `process_clock` tells whether this process runs; it is never the one that tests set.
+    """
+
+    def __init__(
+        self,
+        settings: RegistrySettings,
+        clock: Clock,
+        *,
+        process_clock: Clock | None = None,
+    ) -> None:
         self._settings = settings
         self._clock = clock
+        self._standstill = Standstill(
+            settings.lease_s / LOOKS_PER_LEASE, (clock, process_clock or SystemClock())
+        )
         self._membership = Membership()
+        self._lapse_of: Membership | None = None
+        self._lapse_s = float("-inf")
         self._resting = False
         self._left_listeners: list[Listener] = []
         self._gone_listeners: list[Listener] = []
@@ -62,8 +85,11 @@ class Registry:
 
     def present(self) -> Membership:
         """Return the membership now, without lapsed leases."""
+        self._pause()
         now_s = self._clock.monotonic_s()
-        lapsed = () if self._resting else self._membership.lapsed(now_s)
+        if self._resting or now_s < self._first_lapse_s():
+            return self._membership
+        lapsed = self._membership.lapsed(now_s)
         if lapsed:
             self._membership = self._membership.expired(now_s)
             for name in lapsed:
@@ -138,13 +164,36 @@ class Registry:
 
     async def sweep(self) -> None:
         """Drop lapsed leases for ever, several times per lease."""
-        while True:
-            await self._clock.sleep(self._settings.lease_s / 6)
-            self.present()
+        async with asyncio.TaskGroup() as limbs:
+            limbs.create_task(self._standstill.watch(self.present))
+            while True:
+                await self._clock.sleep(self._settings.lease_s / LOOKS_PER_LEASE)
+                self.present()
 
     def lease_remaining_s(self, member: Member) -> float:
         """Return how long a member's lease still runs, in seconds."""
         return member.lease_expires_s - self._clock.monotonic_s()
+
+    def _first_lapse_s(self) -> float:
+        """Return when the first lease ends; every request asks, so it is remembered."""
+        if self._lapse_of is not self._membership:
+            self._lapse_of = self._membership
+            self._lapse_s = min(
+                (one.lease_expires_s for one in self._membership.members.values()),
+                default=float("inf"),
+            )
+        return self._lapse_s
+
+    def _pause(self) -> None:
+        """Prolong all leases by what the process stood still since the last look."""
+        pause_s = self._standstill.passed_s()
+        if not pause_s:
+            return
+        pause_ms = round(pause_s * 1000)
+        log.warning("router stood still", pause_ms=pause_ms)
+        self._membership = self._membership.prolonged(
+            pause_s, pause_s_max=self._settings.pause_s_max
+        )
 
     def _tell_left(self, name: str) -> None:
         for listener in self._left_listeners:

@@ -8,17 +8,24 @@ a router follows the newest again.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from federated_router.kit.clock import Clock
 from federated_router.kit.errors import PriorsUnknown
 from federated_router.priors.accumulate import Accumulated, accumulate
+from federated_router.priors.own_part import OwnPart, without
 from federated_router.priors.publication import Priors
 from federated_router.routing.priors_view import PriorsView, view_of
 
 FOLLOW: Final = 0
 """Stands for whichever revision is the newest."""
+
+OwnPublished = Callable[[], Mapping[str, OwnPart]]
+"""Returns this member's parts of published rounds, by the rounds' names."""
+
+_LOOK_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +40,8 @@ class AppliedPriors:
     """Hands what to decide by to `apply`; keeps the `kept_max` newest revisions.
 
     The revision in use is kept however old it is, beyond `kept_max` if need be. Sums of
-    a revision count half after `half_life_s`.
+    a revision count half after `half_life_s`. Without `own` they are used as they were
+    published; with it, less this member's own parts.
     """
 
     def __init__(
@@ -42,12 +50,15 @@ class AppliedPriors:
         *,
         kept_max: int,
         half_life_s: float,
+        own: OwnPublished = dict,
     ) -> None:
         self._apply = apply
         self._kept_max = kept_max
         self._half_life_s = half_life_s
         self._kept: dict[int, Kept] = {}
         self._pinned = FOLLOW
+        self._own = own
+        self._taken_off: frozenset[str] = frozenset()
         self._one_at_a_time = asyncio.Lock()
 
     @property
@@ -108,6 +119,21 @@ class AppliedPriors:
             if self._kept:
                 await self._use()
 
+    async def run(self, clock: Clock) -> None:
+        """Take off own parts that were confirmed after their revision came."""
+        while True:
+            await clock.sleep(_LOOK_S)
+            async with self._one_at_a_time:
+                if self._kept and self._own().keys() != self._taken_off:
+                    await self._use()
+
     async def _use(self) -> None:
-        total = self._kept[self.revision].total
-        self._apply(await asyncio.to_thread(view_of, total))
+        own = self._own()
+        self._taken_off = frozenset(own)
+        self._apply(
+            await asyncio.to_thread(_view, self._kept[self.revision].total, own)
+        )
+
+
+def _view(total: Accumulated, own: Mapping[str, OwnPart]) -> PriorsView:
+    return view_of(without(total, own) if own else total)

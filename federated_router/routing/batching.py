@@ -11,9 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+import numpy as np
+
 from federated_router.kit.errors import FederationError
 from federated_router.routing.annealing import Job, assign, batch_of
 from federated_router.routing.candidate import Candidate, RouteQuery, Shape
+from federated_router.routing.columns import Rows
 from federated_router.routing.moving_scorers import BLOCK_TOKENS
 from federated_router.routing.profile import Placement
 from federated_router.routing.settings import AnnealingSettings
@@ -116,30 +119,29 @@ def _plan(
     placements: Sequence[Placement], *, seed: int, steps_max: int
 ) -> list[Candidate | None]:
     slate, moment = placements[0].slate, placements[0].moment
-    each = moment.prefix.request_tokens
-    waiting = {
-        place: moment.unread_tokens.get(slate.candidates[place].node, 0)
-        + each * moment.in_flight.get(slate.candidates[place].node, 0)
-        for place in placements[0].places
-    }
-    places = sorted(sorted(waiting, key=lambda one: waiting[one])[:SITES_MAX])
-    candidates = [slate.candidates[place] for place in places]
+    roster, each = slate.candidates, moment.prefix.request_tokens
+    waiting = moment.unread(roster) + each * moment.running(roster)
+    open_ = slate.rows(placements[0].places)
+    least = np.argsort(waiting[open_], kind="stable")[:SITES_MAX]
+    places = np.sort(open_[least])
     batch = batch_of(
-        [_job(one, candidates) for one in placements],
-        [float(waiting[place]) for place in places],
-        [one.weight for one in candidates],
+        [_job(one, places) for one in placements],
+        waiting[places].tolist(),
+        roster.weights[places].tolist(),
         block_tokens=BLOCK_TOKENS,
     )
     chosen = assign(batch, seed=seed, steps_max=steps_max)
-    return [slate.candidate(places[one], moment) for one in chosen]
+    return [slate.candidate(int(places[one]), moment) for one in chosen]
 
 
-def _job(placement: Placement, candidates: Sequence[Candidate]) -> Job:
-    """Return a request as a job; what a place holds is credited as for one alone."""
-    shape = placement.moment.shape
-    held = placement.moment.prefixes.matched(shape.prefix)
+def _job(placement: Placement, places: Rows) -> Job:
+    """Return a request as a job, and what of it each of these places holds."""
+    shape, sites = placement.moment.shape, placement.slate.candidates.sites
+    held = placement.moment.prefixes.matched(shape.prefix, sites)
     return Job(
         tokens=shape.prompt_tokens,
-        held=tuple(held.get(one.site, 0) * BLOCK_TOKENS for one in candidates),
+        held=(0,) * len(places)
+        if held is None
+        else tuple(int(one) * BLOCK_TOKENS for one in held[places]),
         prefix=shape.prefix,
     )

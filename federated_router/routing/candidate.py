@@ -138,12 +138,24 @@ def candidates_of(
     `blocked` holds the pairs that are; a pair of a node and EVERY_MODEL blocks all.
     """
     for member in membership:
-        for offer in sorted(member.offers, key=lambda offer: offer.model):
-            if _asked_for(query, offer.model):
-                yield _candidate(member, offer, in_flight, facts, blocked)
+        yield from candidates_at(member, query, in_flight, facts, blocked)
 
 
-def _asked_for(query: RouteQuery, model: str) -> bool:
+def candidates_at(
+    member: Member,
+    query: RouteQuery,
+    in_flight: Mapping[str, int],
+    facts: NodeFacts = NO_FACTS,
+    blocked: Collection[Site] = (),
+) -> Iterator[Candidate]:
+    """Yield one node's models that the query's model admits, by name."""
+    for offer in sorted(member.offers, key=lambda offer: offer.model):
+        if asked_for(query, offer.model):
+            yield _candidate(member, offer, in_flight, facts, blocked)
+
+
+def asked_for(query: RouteQuery, model: str) -> bool:
+    """Return whether a query admits a model."""
     if query.model != AUTO:
         return query.model == model
     return not query.models or model in query.models

@@ -4,10 +4,11 @@ Decides what a request in flight weighs: one request, and the tokens of its prom
 its node has still to read. Refuses to know what nodes report: reports are late.
 """
 
-from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Self
+
+from federated_router.routing.columns import Column
 
 _RENORMALISE_AT = 1e200
 
@@ -17,16 +18,16 @@ class Recent:
     """Requests by node, the latest weighing most: `latest` of them in all."""
 
     latest: int
-    by_node: dict[str, float] = field(default_factory=dict)
+    by_node: Column[str, float] = field(default_factory=lambda: Column(float))
     _step: float = 1.0
 
     def count(self, node: str) -> None:
         """Count a request; all before it weigh a little less."""
         self._step /= 1.0 - 1.0 / (self.latest + 1)
         if self._step > _RENORMALISE_AT:
-            self.by_node = {one: n / self._step for one, n in self.by_node.items()}
+            self.by_node.scale(1.0 / self._step)
             self._step = 1.0
-        self.by_node[node] = self.by_node.get(node, 0.0) + self._step
+        self.by_node.add(node, self._step)
 
     @property
     def unit(self) -> float:
@@ -42,13 +43,14 @@ class Loads:
     """
 
     recent: Recent
-    in_flight: Counter[str] = field(default_factory=Counter)
-    unread_tokens: Counter[str] = field(default_factory=Counter)
+    in_flight: Column[str, int] = field(default_factory=lambda: Column(int))
+    unread_tokens: Column[str, int] = field(default_factory=lambda: Column(int))
 
     def keep_only(self, nodes: Collection[str]) -> None:
-        """Forget the latest requests of nodes that are gone; running ones end so."""
-        for node in [one for one in self.recent.by_node if one not in nodes]:
-            del self.recent.by_node[node]
+        """Forget nodes that are gone, once nothing runs there."""
+        self.recent.by_node.keep_only(nodes)
+        self.in_flight.keep_only(nodes, used=True)
+        self.unread_tokens.keep_only(nodes, used=True)
 
 
 @dataclass(slots=True)
@@ -65,26 +67,20 @@ class Counted:
     begin: Callable[[], None] | None = None
 
     def __enter__(self) -> Self:
-        self.loads.in_flight[self.node] += 1
+        self.loads.in_flight.add(self.node, 1)
         self.loads.recent.count(self.node)
         if self.unread_tokens:
-            self.loads.unread_tokens[self.node] += self.unread_tokens
+            self.loads.unread_tokens.add(self.node, self.unread_tokens)
         if self.begin is not None:
             self.begin()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.prefilled()
-        _subtract(self.loads.in_flight, self.node, 1)
+        self.loads.in_flight.add(self.node, -1)
 
     def prefilled(self) -> None:
         """Count the prompt as read, once."""
         if self.unread_tokens:
-            _subtract(self.loads.unread_tokens, self.node, self.unread_tokens)
+            self.loads.unread_tokens.add(self.node, -self.unread_tokens)
             self.unread_tokens = 0
-
-
-def _subtract(counts: Counter[str], node: str, number: int) -> None:
-    counts[node] -= number
-    if not counts[node]:
-        del counts[node]

@@ -1,14 +1,15 @@
 """Which models could answer now, and what their answers would take. Pure.
 
-A model's figures are those of the best of its nodes that are open now. What does not
-depend on a node's own history is the same for nodes of one kind, and worked out once
-for each kind.
+A model's figures are those of the best of its nodes that are open now.
 """
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from federated_router.choice.choosing import ModelOption
-from federated_router.routing.expectations import Taking, Takings
+from federated_router.routing.columns import Floats, Rows
+from federated_router.routing.expectations import takings_of
 from federated_router.routing.moment import Moment
 from federated_router.routing.priors_view import PriorsView
 from federated_router.routing.slate import Slate
@@ -23,40 +24,21 @@ def options_of(
     private: bool,
 ) -> list[ModelOption]:
     """Return each model with an open place, by name."""
-    best: dict[str, ModelOption] = {}
-    takings = Takings(moment, priors, private=private)
-    for place in _told_apart(slate, places, moment):
-        candidate = slate.candidates[place]
-        taking = takings.of(candidate, slate.sites[place], slate.kinds[place])
-        known = best.get(candidate.model, ModelOption(candidate.model))
-        best[candidate.model] = _better(known, taking)
-    return [best[model] for model in sorted(best)]
-
-
-def _told_apart(slate: Slate, places: Sequence[int], moment: Moment) -> list[int]:
-    """Return a place of each kind, and every one that was seen lately."""
-    kinds: set[int] = set()
-    found: list[int] = []
-    for place in places:
-        kind = slate.kinds[place]
-        if slate.sites[place] in moment.observed:
-            found.append(place)
-        elif kind not in kinds:
-            kinds.add(kind)
-            found.append(place)
+    roster = slate.candidates
+    takings = takings_of(roster, moment, priors, private=private)
+    open_ = slate.rows(places)
+    numbers = roster.model_numbers[open_]
+    found: list[ModelOption] = []
+    for number, model in enumerate(roster.models):
+        mine = open_[numbers == number]
+        if len(mine):
+            figures = (takings.latency_ms, takings.cost, takings.co2e_mg)
+            latency_ms, cost, co2e_mg = (_least(one, mine) for one in figures)
+            found.append(ModelOption(model, latency_ms, cost, co2e_mg))
     return found
 
 
-def _better(known: ModelOption, taking: Taking) -> ModelOption:
-    return ModelOption(
-        model=known.model,
-        latency_ms=_least(known.latency_ms, taking.latency_ms),
-        cost=_least(known.cost, taking.cost),
-        co2e_mg=_least(known.co2e_mg, taking.co2e_mg),
-    )
-
-
-def _least(one: float | None, other: float | None) -> float | None:
-    if one is None or other is None:
-        return other if one is None else one
-    return min(one, other)
+def _least(values: Floats, places: Rows) -> float | None:
+    """Return the least of some places' values; None where none is known."""
+    least = float(np.fmin.reduce(values[places]))
+    return None if np.isnan(least) else least

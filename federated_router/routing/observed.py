@@ -8,108 +8,94 @@ bad mark lasts. Refuses to know the federation's priors, and what is chosen.
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
 
 from federated_router.routing.candidate import Site
+from federated_router.routing.columns import Floats, Numbering, grown
 from federated_router.routing.served import Served
 from federated_router.routing.settings import ObservationSettings
 
-
-@dataclass(slots=True)
-class Tally:
-    """Sums over the answers of one site; each halves with a half-life of age."""
-
-    seen_s: float
-    requests: float = 0.0
-    successes: float = 0.0
-    first_token_ms: float = 0.0
-    rest_ms: float = 0.0
-    rest_tokens: float = 0.0
-    running: float = 0.0
-
-    def aged(self, kept: float, now_s: float) -> None:
-        """Multiply every sum by `kept`; it is now `now_s`."""
-        self.seen_s = now_s
-        self.requests *= kept
-        self.successes *= kept
-        self.first_token_ms *= kept
-        self.rest_ms *= kept
-        self.rest_tokens *= kept
-        self.running *= kept
+_SEEN_S, _REQUESTS, _SUCCESSES, _FIRST_MS, _REST_MS, _REST_TOKENS, _RUNNING = range(7)
+_SUMS: Final = slice(_REQUESTS, _RUNNING + 1)
+"""Rows of sums by site; each halves with a half-life since the site was seen."""
 
 
 @dataclass(slots=True)
 class Expected:
-    """How long an answer takes, in milliseconds, and the weight in [0, 1) to give it.
+    """How long answers take at sites, in milliseconds, and the weight in [0, 1) of it.
 
-    `total_ms` counts what attempts that fail cost: it is divided by their success. It
-    was seen while `running` other requests ran there, in the mean.
+    One entry for each site. `total_ms` counts what attempts that fail cost: it is
+    divided by their success, without end where all failed, and NaN where a site was not
+    seen; its weight is 0. It was seen while `running` other requests ran there, in the
+    mean.
     """
 
-    total_ms: float
-    weight: float
-    running: float = 0.0
+    total_ms: Floats
+    weight: Floats
+    running: Floats
 
-    def under(self, running: int) -> float:
-        """Return the time while so many run: a node's requests share its speed.
+    def under(self, running: Floats) -> Floats:
+        """Return the times while so many run: a node's requests share its speed.
 
         Without this a node that was busy would count as slow, and be idle, and be fast.
         """
-        return self.total_ms * (1 + running) / (1 + self.running)
+        times: Floats = self.total_ms * (1.0 + running) / (1.0 + self.running)
+        return times
 
 
 class Observed:
-    """Answers by site and tokens by model, as they were seen lately."""
+    """What was seen of each site, and of each model's answers."""
 
     def __init__(self, settings: ObservationSettings) -> None:
         self._settings = settings
-        self._tallies: dict[Site, Tally] = {}
+        self._sites: Numbering[Site] = Numbering()
+        self._sums: Floats = np.zeros((_RUNNING + 1, 64))
         self._tokens: dict[str, tuple[float, float]] = {}
-
-    def __len__(self) -> int:
-        """Return how many sites were seen."""
-        return len(self._tallies)
-
-    def __contains__(self, site: Site) -> bool:
-        """Return whether a site was seen."""
-        return site in self._tallies
 
     def observe(
         self, site: Site, served: Served, *, now_s: float, running: int = 0
     ) -> None:
         """Count one attempt that ended, while `running` others ran at its node."""
-        tally = self._tallies.setdefault(site, Tally(now_s))
-        tally.aged(self._kept(tally, now_s), now_s)
-        tally.requests += 1.0
-        tally.running += running
+        number = self._sites.enter(site)
+        self._make_room()
+        sums = self._sums[:, number]
+        age_s = max(now_s - sums[_SEEN_S], 0.0)
+        sums[_SUMS] *= math.exp2(-age_s / self._settings.half_life_s)
+        sums[_SEEN_S] = now_s
+        sums[_REQUESTS] += 1.0
+        sums[_RUNNING] += running
         if not served.succeeded:
             return
-        tally.successes += 1.0
         first_ms, tokens = served.first_token_ms, served.completion_tokens
         if first_ms is None:  # The whole time is its tokens'.
             first_ms, tokens = 0.0, tokens + 1
-        tally.first_token_ms += first_ms
-        tally.rest_ms += max(served.total_ms - first_ms, 0.0)
-        tally.rest_tokens += max(tokens - 1, 0)
+        sums[_SUCCESSES] += 1.0
+        sums[_FIRST_MS] += first_ms
+        sums[_REST_MS] += max(served.total_ms - first_ms, 0.0)
+        sums[_REST_TOKENS] += max(tokens - 1, 0)
         self._count_tokens(site[1], served.completion_tokens)
 
-    def expected(self, site: Site, tokens: float, *, now_s: float) -> Expected | None:
-        """Return what to expect of an answer of so many tokens; None if unseen.
-
-        A site that only failed is expected to take for ever.
-        """
-        tally = self._tallies.get(site)
-        if tally is None or not tally.requests:
-            return None
-        requests = tally.requests * self._kept(tally, now_s)
-        weight = requests / (requests + self._settings.samples)
-        if not tally.successes:
-            return Expected(float("inf"), weight)
-        running = tally.running / tally.requests
-        first_ms = tally.first_token_ms / tally.successes
-        token_ms = tally.rest_ms / tally.rest_tokens if tally.rest_tokens else 0.0
-        success = tally.successes / tally.requests
-        total_ms = (first_ms + token_ms * tokens) / success
-        return Expected(total_ms, weight, running)
+    def expected(
+        self, sites: tuple[Site, ...], tokens: Floats, *, now_s: float
+    ) -> Expected:
+        """Return what to expect of answers of so many tokens at each site."""
+        rows = self._sites.rows(sites)
+        self._make_room()
+        sums = self._sums[:, rows]
+        requests, successes = sums[_REQUESTS], sums[_SUCCESSES]
+        age_s = np.maximum(now_s - sums[_SEEN_S], 0.0)
+        counted = requests * np.exp2(-age_s / self._settings.half_life_s)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            token_ms = sums[_REST_MS] / sums[_REST_TOKENS]
+            token_ms[sums[_REST_TOKENS] == 0.0] = 0.0
+            answer_ms = sums[_FIRST_MS] / successes + token_ms * tokens
+            total_ms = answer_ms / (successes / requests)
+            running = sums[_RUNNING] / requests
+        total_ms[successes == 0.0] = np.inf
+        total_ms[requests == 0.0] = np.nan
+        return Expected(total_ms, counted / (counted + self._settings.samples), running)
 
     def completion_tokens(self, model: str, tokens_max: int) -> float:
         """Return how many tokens to expect of a model's answer; `tokens_max` 0 is open.
@@ -125,16 +111,17 @@ class Observed:
     def keep_only(self, sites: Collection[Site]) -> None:
         """Forget the sites that are not among these, and models that nobody serves."""
         models = {model for _, model in sites}
-        for site in [one for one in self._tallies if one not in sites]:
-            del self._tallies[site]
+        for site in [one for one in self._sites if one not in sites]:
+            self._sums[:, self._sites.number(site)] = 0.0
+            self._sites.leave(site)
         for model in [one for one in self._tokens if one not in models]:
             del self._tokens[model]
+
+    def _make_room(self) -> None:
+        if self._sites.highest >= self._sums.shape[1]:
+            self._sums = grown(self._sums, self._sites.highest)
 
     def _count_tokens(self, model: str, tokens: int) -> None:
         """Count an answer's tokens; of a thousand answers the last weighs e times."""
         total, answers = self._tokens.get(model, (0.0, 0.0))
         self._tokens[model] = (total * 0.999 + tokens, answers * 0.999 + 1.0)
-
-    def _kept(self, tally: Tally, now_s: float) -> float:
-        age_s = max(now_s - tally.seen_s, 0.0)
-        return math.exp2(-age_s / self._settings.half_life_s)

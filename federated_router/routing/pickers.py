@@ -4,23 +4,24 @@ A picker reads the moment and changes nothing, so that an explanation picks as t
 decision does. What is drawn stays drawn until the next turn.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from hashlib import blake2b
 from typing import Final
 
-from federated_router.routing.candidate import Candidate, Site
+import numpy as np
+from numpy.typing import NDArray
+
+from federated_router.routing.columns import Floats
 from federated_router.routing.moment import Moment
+from federated_router.routing.roster import Roster
 from federated_router.routing.slate import Slate
-from federated_router.routing.turns import mixed
+from federated_router.routing.turns import MASK, mixed_all
 
 Places = Sequence[int]
 """Places on a slate that are open, in order; never none."""
 
 Pick = Callable[[Slate, Moment, Places], int]
-Weigh = Callable[[Candidate], float]
+Weigh = Callable[[Roster], Floats]
 TEMPERATURE: Final = 0.05
 """Scores that differ by this much are taken e times as often by `softmax`."""
 
@@ -39,9 +40,11 @@ class Picker:
 
     def took(self, slate: Slate, moment: Moment, places: Places, place: int) -> None:
         """Take note of the turn that was taken."""
-        if self.turn is not None:
-            sites, weights = _turns(slate, places, self.turn)
-            moment.turns.take(sites, weights, places.index(place))
+        if self.turn is None:
+            return
+        open_, candidates = slate.rows(places), slate.candidates
+        weights = self.turn(candidates)[open_]
+        moment.turns.take(candidates.sites, weights, open_, place)
 
 
 def _best(slate: Slate, moment: Moment, places: Places) -> int:
@@ -51,61 +54,34 @@ def _best(slate: Slate, moment: Moment, places: Places) -> int:
     every router would, so that prompts that begin alike meet at one node; else the
     first by name is taken.
     """
-    scores, in_flight = slate.scores(moment), moment.in_flight
-    everybody = len(places) == len(scores)
-    top = max(scores) if everybody else max(scores[place] for place in places)
+    open_, scores = slate.rows(places), slate.scores(moment)
+    mine = scores if open_ is slate.every else scores[open_]
+    equals = open_[mine == mine.max()]
+    if len(equals) > 1:
+        busy = moment.running(slate.candidates)[equals]
+        equals = equals[busy == busy.min()]
     prefix = moment.shape.prefix
-    if everybody and not prefix:
-        first = scores.index(top)
-        if slate.candidates[first].node not in in_flight:
-            return first
-    equals = [place for place in places if scores[place] == top]
-    if len(equals) == 1:
-        return equals[0]
-    least = min(in_flight.get(slate.candidates[place].node, 0) for place in equals)
-    idlest = [
-        place
-        for place in equals
-        if in_flight.get(slate.candidates[place].node, 0) == least
-    ]
-    if not prefix or len(idlest) == 1:
-        return idlest[0]
-    begins = prefix[min(1, len(prefix) - 1)]
-    return min(
-        idlest, key=lambda place: _rendezvous(begins, slate.candidates[place].node)
-    )
+    if not prefix or len(equals) == 1:
+        return int(equals[0])
+    begins = np.uint64(prefix[min(1, len(prefix) - 1)] & MASK)
+    return int(equals[_rendezvous(begins, slate.candidates.node_digests[equals])])
 
 
-def _rendezvous(digest: int, node: str) -> int:
-    """Return a node's number for a prompt; the lowest wins (Thaler and Ravishankar).
+def _rendezvous(begins: np.uint64, digests: NDArray[np.uint64]) -> int:
+    """Return which node wins a prompt: the lowest mix (Thaler and Ravishankar).
 
     Where a node comes or goes, only the prompts that it wins or won move.
     """
-    return mixed(digest ^ _number(node))
-
-
-@lru_cache(maxsize=8192)
-def _number(node: str) -> int:
-    """Return a node's own number, the same at every router."""
-    return int.from_bytes(blake2b(node.encode(), digest_size=8).digest(), "big")
+    return int(np.argmin(mixed_all(digests ^ begins)))
 
 
 def _in_turn(weigh: Weigh) -> Pick:
     def pick(slate: Slate, moment: Moment, places: Places) -> int:
-        sites, weights = _turns(slate, places, weigh)
-        return places[moment.turns.due(sites, weights)]
+        open_, candidates = slate.rows(places), slate.candidates
+        weights = weigh(candidates)[open_]
+        return moment.turns.due(candidates.sites, weights, open_)
 
     return pick
-
-
-def _turns(
-    slate: Slate, places: Places, weigh: Weigh
-) -> tuple[Sequence[Site], Sequence[float]]:
-    """Return the open sites, and how often each is due."""
-    weights = [weigh(slate.candidates[place]) for place in places]
-    if len(weights) == len(slate.sites):
-        return slate.sites, weights
-    return [slate.sites[place] for place in places], weights
 
 
 def _random(_: Slate, moment: Moment, places: Places) -> int:
@@ -119,33 +95,30 @@ def _power_of_two(slate: Slate, moment: Moment, places: Places) -> int:
         return places[0]
     step = 1 + int(moment.turns.draw(1) * (len(places) - 1))
     one, other = places[first], places[(first + step) % len(places)]
-    scores, in_flight = slate.scores(moment), moment.in_flight
+    scores, running = slate.scores(moment), moment.running(slate.candidates)
 
-    def order(place: int) -> tuple[float, int]:
-        return -scores[place], in_flight.get(slate.candidates[place].node, 0)
+    def order(place: int) -> tuple[float, float]:
+        return -float(scores[place]), float(running[place])
 
     return other if order(other) < order(one) else one
 
 
 def _softmax(slate: Slate, moment: Moment, places: Places) -> int:
     """Draw in proportion to exp(score / TEMPERATURE)."""
-    scores = slate.scores(moment)
-    top = max(scores[place] for place in places)
-    shares = [math.exp((scores[place] - top) / TEMPERATURE) for place in places]
-    drawn = moment.turns.draw(0) * sum(shares)
-    for place, share in zip(places, shares, strict=True):
-        drawn -= share
-        if drawn < 0:
-            return place
-    return places[-1]
+    open_ = slate.rows(places)
+    scores = slate.scores(moment)[open_]
+    shares = np.cumsum(np.exp((scores - scores.max()) / TEMPERATURE))
+    drawn = moment.turns.draw(0) * shares[-1]
+    number = int(np.searchsorted(shares, drawn, side="right"))
+    return int(open_[min(number, len(open_) - 1)])
 
 
-def _alike(_: Candidate) -> float:
-    return 1.0
+def _alike(candidates: Roster) -> Floats:
+    return np.ones(len(candidates))
 
 
-def _weight(candidate: Candidate) -> float:
-    return candidate.weight
+def _weight(candidates: Roster) -> Floats:
+    return candidates.weights
 
 
 BEST = Picker("best", "the best score, among equals the least busy", _best)

@@ -11,9 +11,15 @@ Source: the approximate prefix index of the Gateway API Inference Extension (pro
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
+from typing import Final
+
+import numpy as np
 
 from federated_router.routing.candidate import Site
+from federated_router.routing.columns import Floats, Numbering
+
+_BYTE: Final = 8
 
 
 class PrefixIndex:
@@ -24,8 +30,7 @@ class PrefixIndex:
         self._blocks_max = blocks_max
         self._holders: dict[int, int] = {}
         self._held: dict[Site, OrderedDict[int, None]] = {}
-        self._bits: dict[Site, int] = {}
-        self._sites: list[Site | None] = []
+        self._sites: Numbering[Site] = Numbering()
         self._count = 0
 
     def __len__(self) -> int:
@@ -38,29 +43,35 @@ class PrefixIndex:
         share = self._blocks_max // max(len(self._held), 1)
         return min(self._per_site_max, share)
 
-    def matched(self, prefix: Sequence[int]) -> Mapping[Site, int]:
-        """Return how many of the first blocks each site holds, where it holds any."""
-        found: dict[Site, int] = {}
-        holding = -1
+    def matched(self, prefix: Sequence[int], sites: tuple[Site, ...]) -> Floats | None:
+        """Return how many of the first blocks each site holds; None: nobody any."""
+        holding = self._holders.get(prefix[0], 0) if prefix else 0
+        if not holding:
+            return None
+        rows = self._sites.rows(sites)
+        found = np.zeros((self._sites.highest // _BYTE + 1) * _BYTE)
         for depth, digest in enumerate(prefix):
             still = holding & self._holders.get(digest, 0)
-            if depth and still != holding:
-                self._note(found, holding & ~still, depth)
+            if still != holding:
+                _note(found, holding & ~still, depth)
             holding = still
             if not holding:
                 break
-        if prefix and holding:
-            self._note(found, holding, len(prefix))
-        return found
+        _note(found, holding, len(prefix))
+        return found[rows]
+
+    def held(self, prefix: Sequence[int], site: Site) -> int:
+        """Return how many of the first blocks one site holds."""
+        blocks = self._held.get(site, ())
+        missing = (depth for depth, one in enumerate(prefix) if one not in blocks)
+        return next(missing, len(prefix))
 
     def learn(self, site: Site, prefix: Sequence[int]) -> None:
         """Remember that a site is sent a prompt; its first blocks are the newest."""
         if not prefix:
             return
-        held = self._held.get(site)
-        if held is None:
-            held = self._enter(site)
-        bit = self._bits[site]
+        held = self._held.setdefault(site, OrderedDict())
+        bit = 1 << self._sites.enter(site)
         for digest in reversed(prefix[: self.site_blocks_max]):
             if digest in held:
                 held.move_to_end(digest)
@@ -74,32 +85,17 @@ class PrefixIndex:
 
     def forget(self, site: Site) -> None:
         """Forget everything of a site that is gone."""
-        held = self._held.pop(site, None)
-        if held is None:
-            return
+        held = self._held.pop(site, ())
         self._count -= len(held)
-        bit = self._bits.pop(site)
+        bit = 1 << self._sites.number(site)
         for digest in held:
             self._let_go(digest, bit)
-        self._sites[bit.bit_length() - 1] = None
+        self._sites.leave(site)
 
-    def _note(self, found: dict[Site, int], bits: int, depth: int) -> None:
-        # As text, for one search is quicker than arithmetic on a long number.
-        text = bin(bits)[:1:-1]
-        place = text.find("1")
-        while place >= 0:
-            site = self._sites[place]
-            if site is not None:
-                found[site] = depth
-            place = text.find("1", place + 1)
-
-    def _enter(self, site: Site) -> OrderedDict[int, None]:
-        """Give a new site a bit that no other has."""
-        place = self._sites.index(None) if None in self._sites else len(self._sites)
-        self._sites[place : place + 1] = [site]
-        self._bits[site] = 1 << place
-        held = self._held[site] = OrderedDict()
-        return held
+    def keep_only(self, sites: Collection[Site]) -> None:
+        """Forget the sites that are not among these."""
+        for site in [one for one in self._sites if one not in sites]:
+            self.forget(site)
 
     def _share_out(self) -> None:
         """Let every site keep its share: there are more now than when some learnt."""
@@ -107,11 +103,11 @@ class PrefixIndex:
             self._trim(site, held)
 
     def _trim(self, site: Site, held: OrderedDict[int, None]) -> None:
-        limit = self.site_blocks_max
+        limit, bit = self.site_blocks_max, 1 << self._sites.number(site)
         while len(held) > limit:
             digest, _ = held.popitem(last=False)
             self._count -= 1
-            self._let_go(digest, self._bits[site])
+            self._let_go(digest, bit)
 
     def _let_go(self, digest: int, bit: int) -> None:
         left = self._holders[digest] & ~bit
@@ -119,3 +115,14 @@ class PrefixIndex:
             self._holders[digest] = left
         else:
             del self._holders[digest]
+
+
+def _note(found: Floats, bits: int, depth: int) -> None:
+    """Write a depth where a bit is set, whatever their number."""
+    if not bits & (bits - 1):  # At most one: nearly always so but for the first block.
+        if bits:
+            found[bits.bit_length() - 1] = depth
+        return
+    octets = bits.to_bytes((bits.bit_length() + _BYTE - 1) // _BYTE, "little")
+    mask = np.unpackbits(np.frombuffer(octets, dtype=np.uint8), bitorder="little")
+    found[: len(mask)][mask.view(np.bool_)] = depth

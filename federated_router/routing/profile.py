@@ -7,6 +7,8 @@ so the explanation can never differ from the choice.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from federated_router.choice.choosing import ModelChoice
 from federated_router.routing.candidate import Candidate, RouteQuery
 from federated_router.routing.decision import Decision, Scored
@@ -19,7 +21,7 @@ from federated_router.routing.filters import (
 from federated_router.routing.moment import Moment
 from federated_router.routing.pickers import BEST, Picker
 from federated_router.routing.priors_view import PriorsView
-from federated_router.routing.slate import AnyScorer, Slate, slate_of
+from federated_router.routing.slate import AnyScorer, Slate, slate_of, verdicts_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +50,18 @@ class Profile:
         self, candidates: Sequence[Candidate], query: RouteQuery, priors: PriorsView
     ) -> Slate:
         """Return what stays of a decision for `query` while only load changes."""
-        return slate_of(
-            candidates, query, priors, filters=self.filters, scorers=self.scorers
-        )
+        verdicts = verdicts_of(candidates, query, self.filters)
+        return slate_of(verdicts, query, priors, self.scorers)
 
     def full(self, slate: Slate, moment: Moment) -> dict[int, str]:
         """Return the places of nodes whose queue is at its limit."""
         if not self.queue_bounded:
             return {}
-        return {
-            place: QUEUE_BELOW_LIMIT
-            for node, requests in moment.in_flight.items()
-            for place in slate.places.get(node, ())
-            if requests >= slate.candidates[place].slots * moment.queue_factor
-        }
+        running = moment.running(slate.candidates)
+        full = running >= slate.candidates.limits(moment.queue_factor)
+        if not full.any():
+            return {}
+        return dict.fromkeys(np.flatnonzero(full).tolist(), QUEUE_BELOW_LIMIT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ BLOCKS_MAX: Final = 128
 """Blocks of a prompt that are told apart; what is beyond has no part in affinity."""
 
 _DIGEST_BYTES: Final = 8
+_FRAME_BYTES_MAX: Final = 13
+"""Bytes that rendering adds to a message at most: its role and two separators."""
 # Of this process alone: nobody can make prompts collide, or know one by its digest.
 _KEY: Final = secrets.token_bytes(16)
 
@@ -50,11 +52,16 @@ class Assess(Protocol):
 
 
 def query_of(
-    generation: pb.Generation, *, sensitivity: Sensitivity, private: bool
+    generation: pb.Generation,
+    *,
+    sensitivity: Sensitivity,
+    private: bool,
+    prompt_size: int | None = None,
 ) -> RouteQuery:
     """Return what a request shares with others; raise FieldInvalid.
 
-    A private request's context is its policy's, and asked for by none.
+    A private request's context is its policy's, and asked for by none. `prompt_size`
+    is its `prompt_tokens`, where somebody has counted them already.
     """
     resource_id(generation.model, "models", field="generation.model")
     wishes = generation.wishes
@@ -65,7 +72,8 @@ def query_of(
             f"Name models together with '{AUTO}' only.",
             field="generation.wishes.models",
         )
-    tokens = prompt_tokens(generation) + generation.sampling.tokens_max
+    size = prompt_tokens(generation) if prompt_size is None else prompt_size
+    tokens = size + generation.sampling.tokens_max
     return RouteQuery(
         model=generation.model,
         private=private,
@@ -105,11 +113,12 @@ def shape_of(generation: pb.Generation, *, tenant: str) -> Shape:
 
     `tenant` is the caller's id.
     """
+    size = _prompt_bytes(generation)
     return Shape(
         prompt=user_prompt(generation),
-        prompt_tokens=prompt_tokens(generation),
+        prompt_tokens=-(-size // BYTES_PER_TOKEN),
         tokens_max=max(generation.sampling.tokens_max, 0),
-        prefix=prefix_of(generation.messages),
+        prefix=_prefix(generation.messages, size),
         tenant=tenant,
         wishes=wishes_of(generation),
     )
@@ -124,8 +133,22 @@ def user_prompt(generation: pb.Generation) -> Prompt:
 
 def prompt_tokens(generation: pb.Generation) -> int:
     """Return an estimate of the prompt's tokens: a token for four bytes."""
-    size = sum(len(one.content.encode()) for one in generation.messages)
-    return -(-size // BYTES_PER_TOKEN)
+    return -(-_prompt_bytes(generation) // BYTES_PER_TOKEN)
+
+
+def utf8_bytes(text: str) -> int:
+    """Return how many bytes a text has; most are counted without being encoded."""
+    return len(text) if text.isascii() else len(text.encode())
+
+
+def _prompt_bytes(generation: pb.Generation) -> int:
+    return sum([utf8_bytes(one.content) for one in generation.messages])
+
+
+def _prefix(messages: Sequence[pb.Message], size: int) -> tuple[int, ...]:
+    """Return `prefix_of` the messages, whose texts have `size` bytes together."""
+    longest = size + len(messages) * _FRAME_BYTES_MAX
+    return prefix_of(messages) if longest >= BLOCK_BYTES else ()
 
 
 def prefix_of(messages: Sequence[pb.Message]) -> tuple[int, ...]:

@@ -5,19 +5,14 @@ end; load that nodes report is shown to people and never steers.
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
 from federated_router.choice.choosing import ModelChooser
 from federated_router.kit.clock import Clock, SystemClock
 from federated_router.kit.errors import ModelUnknown, NoNodeAvailable
-from federated_router.registry.membership import (
-    AUTO,
-    Member,
-    Membership,
-    NodeState,
-    Offer,
-)
+from federated_router.priors.prompt import Prompt
+from federated_router.registry.membership import AUTO
 from federated_router.registry.registry import Registry
 from federated_router.routing.batching import Asked, Batches
 from federated_router.routing.candidate import (
@@ -27,14 +22,13 @@ from federated_router.routing.candidate import (
     NodeFacts,
     RouteQuery,
     Shape,
+    Site,
 )
+from federated_router.routing.changes import changed_nodes
 from federated_router.routing.counterfactuals import counterfactuals_of
 from federated_router.routing.decision import Decision
-from federated_router.routing.loads import Counted, Loads, Recent
-from federated_router.routing.moment import Moment
-from federated_router.routing.moving_scorers import BLOCK_TOKENS
-from federated_router.routing.observed import Observed
-from federated_router.routing.prefix_index import PrefixIndex
+from federated_router.routing.loads import Counted
+from federated_router.routing.memory import Memory
 from federated_router.routing.priors_view import PriorsView
 from federated_router.routing.profile import Placement, Profile
 from federated_router.routing.refusals import refusal_of
@@ -42,9 +36,9 @@ from federated_router.routing.scene import Scene
 from federated_router.routing.served import Served
 from federated_router.routing.settings import RoutingSettings
 from federated_router.routing.strategies import named, strategies_of
-from federated_router.routing.turns import Turns
 
-Known = tuple[str, str, str, tuple[Offer, ...], NodeState, float]
+Closely = Callable[[Prompt, str], Awaitable[None]]
+"""Reads a tenant's prompt for the chooser, for no longer than a decision may take."""
 
 
 class Router:
@@ -56,25 +50,20 @@ class Router:
         registry: Registry,
         *,
         chooser: ModelChooser | None = None,
+        closely: Closely | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._settings = settings
         self._registry = registry
-        self._clock = clock or SystemClock()
+        self._closely = closely
         self._strategies = strategies_of(settings.strategies)
         self._scene = Scene(
             profile=named(self._strategies, settings.strategy),
             chooser=chooser,
             context_slack=settings.context_slack,
         )
-        self._loads = Loads(Recent(settings.prefix.latest_requests))
-        self._observed = Observed(settings.observation)
-        self._prefixes = PrefixIndex(
-            blocks_per_site_max=settings.prefix.blocks_per_site_max,
-            blocks_max=settings.prefix.blocks_max,
-        )
         seed = secrets.randbits(64) if settings.seed is None else settings.seed
-        self._turns = Turns(seed)
+        self._memory = Memory(settings, clock or SystemClock(), seed=seed)
         self._batches = Batches(self, settings.annealing)
 
     @property
@@ -108,16 +97,16 @@ class Router:
     def block(self, node: str, model: str | None = None) -> None:
         """Send a node, or one of its models, nothing until it is unblocked."""
         site = (node, model or EVERY_MODEL)
-        self._block(self._scene.blocked | {site})
+        self._block(self._scene.blocked | {site}, node)
 
     def unblock(self, node: str, model: str | None = None) -> None:
         """Take back what `block` said of the same."""
         site = (node, model or EVERY_MODEL)
-        self._block(self._scene.blocked - {site})
+        self._block(self._scene.blocked - {site}, node)
 
     def in_flight(self, node: str) -> int:
         """Return how many requests of this router run at a node."""
-        return self._loads.in_flight[node]
+        return self._memory.loads.in_flight[node]
 
     def explain(self, query: RouteQuery, shape: Shape = PLAIN) -> Decision:
         """Return the decision that a request would get now; raise ModelUnknown.
@@ -149,8 +138,13 @@ class Router:
         chosen = placement.take()
         if chosen is None:
             raise refusal_of(placement, query)
-        self._turns.number += 1
+        self._memory.turns.number += 1
         return chosen
+
+    async def read(self, query: RouteQuery, shape: Shape) -> None:
+        """Have a prompt read closely where a model is to be chosen for it."""
+        if self._closely is not None and query.model == AUTO:
+            await self._closely(shape.prompt, shape.tenant)
 
     async def placed(
         self, query: RouteQuery, shape: Shape = PLAIN, *, explore: bool = True
@@ -160,6 +154,7 @@ class Router:
         Under a strategy that places requests together it waits for others that come
         within the strategy's window.
         """
+        await self.read(query, shape)
         if not self._scene.profile.batched:
             return self.choose(query, shape, explore=explore)
         return await self._batches.placed(Asked(query, shape, explore=explore))
@@ -177,74 +172,32 @@ class Router:
         prompt that the node does not hold count as unread. The node is taken to hold
         the prompt from now on.
         """
-        unread, site = shape.prompt_tokens, candidate.site
-        if shape.prefix:
-            held = self._prefixes.matched(shape.prefix).get(site, 0)
-            unread = max(unread - held * BLOCK_TOKENS, 0)
-        return Counted(
-            self._loads,
-            candidate.node,
-            unread,
-            begin=lambda: self._prefixes.learn(site, shape.prefix),
-        )
+        return self._memory.counted(candidate, shape)
 
     def observe(self, candidate: Candidate, served: Served) -> None:
         """Learn from an attempt that ended at a node."""
-        now_s = self._clock.monotonic_s()
-        running = self._loads.in_flight[candidate.node]
-        self._observed.observe(candidate.site, served, now_s=now_s, running=running)
+        self._memory.observe(candidate, served)
 
     def _place(self, query: RouteQuery, shape: Shape, *, explore: bool) -> Placement:
         self._look()
         if not self._scene.serves(query):
             self._raise_unknown(query)
-        return self._scene.place(query, self._moment(shape), explore=explore)
+        return self._scene.place(query, self._memory.moment(shape), explore=explore)
 
-    def _moment(self, shape: Shape) -> Moment:
-        return Moment(
-            shape=shape,
-            in_flight=self._loads.in_flight,
-            unread_tokens=self._loads.unread_tokens,
-            recent=self._loads.recent,
-            prefixes=self._prefixes,
-            observed=self._observed,
-            turns=self._turns,
-            now_s=self._clock.monotonic_s(),
-            queue_factor=self._settings.queue_factor,
-            prefix=self._settings.prefix,
-        )
-
-    def _block(self, blocked: frozenset[tuple[str, str]]) -> None:
+    def _block(self, blocked: frozenset[Site], node: str) -> None:
         if blocked != self._scene.blocked:
-            self._scene = replace(self._scene.anew(), blocked=blocked)
+            changes = self._scene.changes.and_then([node])
+            self._scene = replace(self._scene, blocked=blocked, changes=changes)
 
     def _look(self) -> None:
-        """Begin a new scene where nodes changed; renewed leases change nothing."""
+        """Look at who is present; of nodes that changed, begin to know the new."""
         present, known = self._registry.present(), self._scene.membership
         if present is known:
             return
-        if _alike(known, present):
-            self._scene = replace(self._scene, membership=present)
-            return
-        self._forget(known, present)
-        self._scene = replace(self._scene.anew(), membership=present)
-
-    def _forget(self, known: Membership, present: Membership) -> None:
-        """Forget what was known of nodes that left, and of caches that moved."""
-        sites = {
-            (member.name, offer.model)
-            for member in present.members.values()
-            for offer in member.offers
-        }
-        self._observed.keep_only(sites)
-        self._turns.keep_only(sites)
-        self._loads.keep_only(present.members)
-        for name, before in known.members.items():
-            member = present.members.get(name)
-            moved = member is not None and member.address != before.address
-            for offer in before.offers:
-                if moved or (name, offer.model) not in sites:
-                    self._prefixes.forget((name, offer.model))
+        nodes = changed_nodes(known, present)
+        self._memory.forget(known, present, nodes)
+        changes = self._scene.changes.and_then(nodes)
+        self._scene = replace(self._scene, membership=present, changes=changes)
 
     def _raise_unknown(self, query: RouteQuery) -> None:
         models = ", ".join(sorted(query.models)) or query.model
@@ -254,25 +207,3 @@ class Router:
             f"No node serves '{models}'; ListModels shows what there is.",
             metadata={"model": models},
         )
-
-
-def _alike(one: Membership, other: Membership) -> bool:
-    """Return whether routing knows the same of all nodes, but for leases and load."""
-    before, after = one.members, other.members
-    return len(before) == len(after) and all(
-        member is before.get(name) or _known(member) == _known(before.get(name))
-        for name, member in after.items()
-    )
-
-
-def _known(member: Member | None) -> Known | None:
-    if member is None:
-        return None
-    return (
-        member.name,
-        member.address,
-        member.region,
-        member.offers,
-        member.state,
-        member.weight,
-    )

@@ -1,33 +1,43 @@
 """A scene: all that decisions rest on and that many requests share. Pure.
 
-Whatever changes, nodes, priors, strategy, trust or a breaker, makes a new scene, so
-that nothing remembered can outlive what it rests on. Refuses to know the clock, and who
-counts requests.
+Whatever changes makes a new scene, so that nothing remembered can outlive what it rests
+on: other priors, strategy or trust begin with nothing; where nodes or breakers changed,
+what is remembered of the others is kept. Refuses to know the clock, and who counts
+requests.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
 from federated_router.choice.choosing import ModelChoice, ModelChooser
-from federated_router.registry.membership import AUTO, Membership
+from federated_router.registry.membership import AUTO, Member, Membership
 from federated_router.routing.candidate import (
     NO_FACTS,
     NodeFacts,
     RouteQuery,
     Site,
-    candidates_of,
+    asked_for,
+    candidates_at,
 )
+from federated_router.routing.changes import NO_CHANGES, Changes
 from federated_router.routing.expectations import (
-    Takings,
-    broken_wish,
+    broken_wishes,
     limits_nodes,
+    takings_of,
 )
 from federated_router.routing.filters import ANOTHER_MODEL
 from federated_router.routing.model_options import options_of
 from federated_router.routing.moment import Moment
 from federated_router.routing.priors_view import PriorsView
 from federated_router.routing.profile import Placement, Profile
-from federated_router.routing.slate import Slate
+from federated_router.routing.slate import (
+    Slate,
+    Verdict,
+    slate_of,
+    verdicts_after,
+    verdicts_of,
+)
 
 Known = TypeVar("Known")
 SLATES_MAX: Final = 256
@@ -40,6 +50,7 @@ class Scene:
 
     A prompt whose estimate exceeds every context by no more than `context_slack` times
     is offered to the largest: an estimate may be wrong, and the node counts exactly.
+    What is remembered stands beside the number of changes that it knows of.
     """
 
     profile: Profile
@@ -49,8 +60,11 @@ class Scene:
     blocked: frozenset[Site] = frozenset()
     chooser: ModelChooser | None = None
     context_slack: float = 1.0
-    slates: dict[RouteQuery, Slate] = field(default_factory=dict)
-    contexts: dict[RouteQuery, tuple[int, ...]] = field(default_factory=dict)
+    changes: Changes = NO_CHANGES
+    slates: dict[RouteQuery, tuple[int, Slate]] = field(default_factory=dict)
+    contexts: dict[RouteQuery, tuple[int, tuple[int, ...]]] = field(
+        default_factory=dict
+    )
 
     def anew(
         self,
@@ -101,7 +115,9 @@ class Scene:
         )
         if not options:
             return self._wished(every, query)
-        choice = chooser.choose(shape.prompt, options, shape.wishes, explore=explore)
+        choice = chooser.choose(
+            shape.prompt, options, shape.wishes, explore=explore, tenant=shape.tenant
+        )
         found = _ruled_out(every, choice)
         for model in _in_order(choice):
             found = self._of_model(every, query, model, choice)
@@ -126,16 +142,13 @@ class Scene:
         wishes, moment = placement.moment.shape.wishes, placement.moment
         if not limits_nodes(wishes):
             return placement
+        takings = takings_of(
+            placement.slate.candidates, moment, self.priors, private=query.private
+        )
         closed = dict(placement.closed)
-        takings = Takings(moment, self.priors, private=query.private)
-        slate = placement.slate
-        for place in placement.places:
-            taking = takings.of(
-                slate.candidates[place], slate.sites[place], slate.kinds[place]
-            )
-            wish = broken_wish(taking, wishes)
-            if wish:
-                closed[place] = wish
+        for wish, places in broken_wishes(takings, wishes):
+            for place in places.tolist():
+                closed.setdefault(place, wish)
         return replace(placement, closed=closed)
 
     def _fitted(self, query: RouteQuery) -> RouteQuery:
@@ -153,27 +166,49 @@ class Scene:
         """Return the contexts offered for the query's models, the smallest first."""
         asked = RouteQuery(query.model, models=query.models)
         known = self.contexts.get(asked)
-        if known is None:
-            candidates = candidates_of(self.membership, asked, {})
-            known = tuple(sorted({one.context_tokens_max for one in candidates}))
+        if known is None or known[0] != self.changes.number:
+            offered = {
+                offer.context_tokens_max
+                for member in self.membership.members.values()
+                for offer in member.offers
+                if asked_for(asked, offer.model)
+            }
+            known = self.changes.number, tuple(sorted(offered))
             self._remember(self.contexts, asked, known)
-        return known
+        return known[1]
 
     def _slate(self, query: RouteQuery) -> Slate:
-        slate = self.slates.get(query)
-        if slate is None:
-            candidates = candidates_of(
-                self.membership, query, {}, self.facts, self.blocked
+        known = self.slates.get(query)
+        if known is not None and known[0] == self.changes.number:
+            return known[1]
+        nodes = None if known is None else self.changes.since(known[0])
+        if known is None or nodes is None:
+            verdicts = self._verdicts(query, self.membership.members.values())
+        else:
+            members = self.membership.members
+            fresh = self._verdicts(
+                query, [members[one] for one in nodes & set(members)]
             )
-            slate = self.profile.slate(list(candidates), query, self.priors)
-            self._remember(self.slates, query, slate)
+            verdicts = verdicts_after(known[1].verdicts, nodes, fresh)
+        slate = slate_of(verdicts, query, self.priors, self.profile.scorers)
+        self._remember(self.slates, query, (self.changes.number, slate))
         return slate
+
+    def _verdicts(
+        self, query: RouteQuery, members: Iterable[Member]
+    ) -> tuple[Verdict, ...]:
+        candidates = (
+            one
+            for member in members
+            for one in candidates_at(member, query, {}, self.facts, self.blocked)
+        )
+        return verdicts_of(candidates, query, self.profile.filters)
 
     @staticmethod
     def _remember(
         known: dict[RouteQuery, Known], query: RouteQuery, one: Known
     ) -> None:
-        if len(known) >= SLATES_MAX:
+        if query not in known and len(known) >= SLATES_MAX:
             known.clear()
         known[query] = one
 

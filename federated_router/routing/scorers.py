@@ -7,17 +7,21 @@ ones, so that candidates are compared by cells of private answers, or by those o
 ones, and never by some of each.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from federated_router.priors.contents import PRIVATE_TIER
 from federated_router.priors.performance import Performance
 from federated_router.routing.candidate import Candidate, RouteQuery
+from federated_router.routing.columns import Floats
 from federated_router.routing.priors_view import PriorsView
+from federated_router.routing.roster import Cell
 
 NEUTRAL = 0.5
 Score = Callable[[Sequence[Candidate], RouteQuery, PriorsView], list[float]]
-Live = Callable[[int, int], float]
+Live = Callable[[Floats, Floats], Floats]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +39,19 @@ class Scorer:
     live: Live | None = None
 
 
-def _free(in_flight: int, slots: int) -> float:
+def _free(in_flight: Floats, slots: Floats) -> Floats:
     """Prefer nodes with free slots: 1 when idle, 0.5 when full, towards 0 beyond."""
-    return 1 / (1 + in_flight / max(slots, 1))
+    free: Floats = 1.0 / (1.0 + in_flight / np.maximum(slots, 1.0))
+    return free
 
 
 def _free_slots(
     candidates: Sequence[Candidate], _: RouteQuery, __: PriorsView
 ) -> list[float]:
-    return [_free(candidate.in_flight, candidate.slots) for candidate in candidates]
+    running = np.array([one.in_flight for one in candidates], dtype=np.float64)
+    slots = np.array([one.slots for one in candidates], dtype=np.float64)
+    free: list[float] = _free(running, slots).tolist()
+    return free
 
 
 def _prior_speed(
@@ -68,21 +76,26 @@ class Belief:
     weight: float
 
 
-Known = Sequence[Performance | None]
-Beliefs = list[Belief | None]
+Known = Mapping[Cell, Performance | None]
+Beliefs = Mapping[Cell, Belief | None]
 
 
 def _speeds(known: Known) -> Beliefs:
-    medians = [one.latency_ms_p50 if one else None for one in known]
-    fastest = min((median for median in medians if median is not None), default=1.0)
-    return [
-        Belief(fastest / median, one.weight) if one and median else None
-        for one, median in zip(known, medians, strict=True)
-    ]
+    medians = {cell: one.latency_ms_p50 if one else None for cell, one in known.items()}
+    fastest = min((one for one in medians.values() if one is not None), default=1.0)
+    return {
+        cell: Belief(fastest / median, one.weight)
+        if one and (median := medians[cell])
+        else None
+        for cell, one in known.items()
+    }
 
 
 def _successes(known: Known) -> Beliefs:
-    return [Belief(one.success_ratio, one.weight) if one else None for one in known]
+    return {
+        cell: Belief(one.success_ratio, one.weight) if one else None
+        for cell, one in known.items()
+    }
 
 
 def _judged(
@@ -91,39 +104,40 @@ def _judged(
     priors: PriorsView,
     believe: Callable[[Known], Beliefs],
 ) -> list[float]:
-    """Judge by the cells of the tier that answers.
+    """Judge by the cells of the tier that answers; alike candidates are looked up once.
 
     A private request is judged by the cells of private answers as soon as they say
     anything of one candidate, and by the public ones until then.
     """
     if query.private:
-        found = believe(
-            [priors.performance(c.model, c.region, PRIVATE_TIER) for c in candidates]
-        )
-        if any(one is not None for one in found):
-            return _believed(found)
-    return _believed(
-        believe([priors.performance(c.model, c.region, c.tier) for c in candidates])
-    )
+        cells = [(one.model, one.region, PRIVATE_TIER) for one in candidates]
+        found = believe({cell: priors.performance(*cell) for cell in set(cells)})
+        if any(one is not None for one in found.values()):
+            return _believed(cells, found)
+    cells = [(one.model, one.region, one.tier) for one in candidates]
+    found = believe({cell: priors.performance(*cell) for cell in set(cells)})
+    return _believed(cells, found)
 
 
-def _believed(beliefs: Beliefs) -> list[float]:
+def _believed(cells: Sequence[Cell], beliefs: Beliefs) -> list[float]:
     """Draw each value towards what is believed of all, by how little it is trusted.
 
     Towards a fixed point instead, the candidate with more samples would score better
     or worse for having them.
     """
-    known = [belief for belief in beliefs if belief is not None]
-    trust = sum(belief.weight for belief in known)
+    known = [belief for cell in cells if (belief := beliefs[cell]) is not None]
+    trust = sum([belief.weight for belief in known])
     if not trust:
-        return [NEUTRAL] * len(beliefs)
-    common = sum(belief.value * belief.weight for belief in known) / trust
-    return [
-        common
-        if belief is None
-        else min(1.0, max(0.0, common + belief.weight * (belief.value - common)))
-        for belief in beliefs
-    ]
+        return [NEUTRAL] * len(cells)
+    common = sum([belief.value * belief.weight for belief in known]) / trust
+    drawn = {cell: _drawn(belief, common) for cell, belief in beliefs.items()}
+    return [drawn[cell] for cell in cells]
+
+
+def _drawn(belief: Belief | None, common: float) -> float:
+    if belief is None:
+        return common
+    return min(1.0, max(0.0, common + belief.weight * (belief.value - common)))
 
 
 def _weight(

@@ -69,14 +69,14 @@ class RoutingServicer(pb_grpc.RoutingServiceServicer):
         """Return the decision and everything it rests on."""
         generation = request.generation
         found = await assessed(generation, self._assess)
-        decision = self._router.explain(
-            query_of(
-                generation,
-                sensitivity=found.level,
-                private=generation.HasField("private_context"),
-            ),
-            shape_of(generation, tenant=current_identity().id),
+        query = query_of(
+            generation,
+            sensitivity=found.level,
+            private=generation.HasField("private_context"),
         )
+        shape = shape_of(generation, tenant=current_identity().id)
+        await self._router.read(query, shape)
+        decision = self._router.explain(query, shape)
         return explained(decision, sensitivity=found.level, kinds=found.kinds)
 
     async def ReportOutcome(

@@ -1,26 +1,41 @@
 """A slate: what of a decision stays the same until nodes, priors or strategy change.
 
 Most of a decision does not depend on the moment: who may serve a query, and what the
-priors say of each. A slate holds that once, so that a live decision only weighs what
-moves: the requests in flight, at nodes that have some, and the opinions that are of one
-request at one moment. Pure.
+priors say of each. A slate holds that once, as arrays, so that a live decision only
+weighs what moves: the requests in flight, and the opinions that are of one request at
+one moment. Where a few nodes change, a slate is made from the one before, and only they
+are filtered anew. Pure.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from bisect import insort
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from operator import itemgetter
+
+import numpy as np
 
 from federated_router.routing.candidate import Candidate, RouteQuery, Site
+from federated_router.routing.columns import Floats, Rows
 from federated_router.routing.decision import Scored, WeightedScore, added
 from federated_router.routing.filters import Filter
 from federated_router.routing.moment import Moment
 from federated_router.routing.moving_scorers import MovingScorer
 from federated_router.routing.priors_view import PriorsView
+from federated_router.routing.roster import Roster
 from federated_router.routing.scorers import Live, Scorer
 
 AnyScorer = Scorer | MovingScorer
-KNOWN_MAX = 65_536
-"""How many scores of busy candidates a slate remembers."""
+Verdict = tuple[Site, Candidate, str]
+"""A candidate, by site, and the filter that removed it; empty where none did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What a scorer says of each candidate, and its weight."""
+
+    scorer: str
+    scores: Floats
+    weight: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,51 +47,48 @@ class LiveOpinion:
     weight: float
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A candidate, the opinions on it that do not move, and their weighted sum."""
-
-    candidate: Candidate
-    settled: tuple[WeightedScore, ...]
-    settled_sum: float
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Slate:
     """The candidates that a query may be given, in order of node and model.
 
-    `idle_sums` are their weighted sums without requests, `places` says where a node's
-    candidates stand, `weight` is the sum of all scorers' weights. What moves with load
-    is a function of place and load, so it is computed once. `moving` are the opinions
-    that are asked for at every decision. Candidates of one of the `kinds` differ in
-    nothing but their node and its size.
+    `verdicts` are of all candidates, in the same order. `settled` opinions do not move;
+    `settled_sum` is their weighted sum, `every` the places of all. `moving` opinions
+    are asked for at every decision; `weight` is the sum of all scorers' weights.
     """
 
-    entries: tuple[Entry, ...]
-    candidates: tuple[Candidate, ...]
-    sites: tuple[Site, ...]
-    kinds: tuple[int, ...]
-    refused: tuple[Scored, ...]
+    verdicts: tuple[Verdict, ...]
+    candidates: Roster
+    settled: tuple[Opinion, ...]
+    settled_sum: Floats
     live: tuple[LiveOpinion, ...]
     moving: tuple[tuple[MovingScorer, float], ...]
     weight: float
-    idle_sums: tuple[float, ...]
-    places: Mapping[str, tuple[int, ...]]
-    _known: dict[tuple[int, int], float] = field(default_factory=dict)
+    every: Rows
 
-    def scores(self, moment: Moment) -> list[float]:
+    @property
+    def refused(self) -> tuple[Scored, ...]:
+        """Return every candidate that a filter removed."""
+        return tuple(
+            Scored(one, rejected_by=name) for _, one, name in self.verdicts if name
+        )
+
+    def rows(self, places: Sequence[int]) -> Rows:
+        """Return places as an array."""
+        if len(places) == len(self.candidates):
+            return self.every
+        return np.asarray(places, dtype=np.intp)
+
+    def scores(self, moment: Moment) -> Floats:
         """Return every candidate's score at a moment.
 
         Each is `Scored.score` of the same moment, to the last bit.
         """
-        sums, weight = self._loaded(moment.in_flight), self.weight or 1.0
+        sums, roster = self.settled_sum, self.candidates
+        for one in self.live:
+            sums = sums + one.live(moment.running(roster), roster.slots) * one.weight
         for scorer, share in self.moving:
-            opinion = scorer.score(self.candidates, moment)
-            sums = [
-                total + score * share
-                for total, score in zip(sums, opinion, strict=True)
-            ]
-        return [total / weight for total in sums]
+            sums = sums + scorer.judge(roster, moment) * share
+        return sums / (self.weight or 1.0)
 
     def candidate(self, place: int, moment: Moment) -> Candidate:
         """Return one candidate as it is now."""
@@ -84,21 +96,19 @@ class Slate:
 
     def scored(self, moment: Moment) -> list[Scored]:
         """Return every candidate with all that is said about it now."""
-        opinions = [
-            (scorer.name, weight, scorer.score(self.candidates, moment))
-            for scorer, weight in self.moving
-        ]
+        opinions = [*self.settled, *self._loaded(moment)]
+        for scorer, weight in self.moving:
+            judged = scorer.judge(self.candidates, moment)
+            opinions.append(Opinion(scorer.name, judged, weight))
         return [
-            _scored(
-                _now(entry.candidate, moment),
-                entry,
-                self.live,
-                [
-                    WeightedScore(name, scores[place], weight)
-                    for name, weight, scores in opinions
-                ],
+            Scored(
+                _now(candidate, moment),
+                tuple(
+                    WeightedScore(one.scorer, float(one.scores[place]), one.weight)
+                    for one in opinions
+                ),
             )
-            for place, entry in enumerate(self.entries)
+            for place, candidate in enumerate(self.candidates)
         ]
 
     def refused_now(self, moment: Moment) -> list[Scored]:
@@ -107,135 +117,82 @@ class Slate:
             replace(one, candidate=_now(one.candidate, moment)) for one in self.refused
         ]
 
-    def _loaded(self, in_flight: Mapping[str, int]) -> list[float]:
-        """Return every candidate's weighted sum of what does not ask for the moment."""
-        sums, known = list(self.idle_sums), self._known
+    def _loaded(self, moment: Moment) -> list[Opinion]:
+        """Return the opinions that move with the requests in flight alone."""
         if not self.live:
-            return sums
-        for node, requests in in_flight.items():
-            for place in self.places.get(node, ()):
-                total = known.get((place, requests))
-                if total is None:
-                    total = self._remembered(place, requests)
-                sums[place] = total
-        return sums
+            return []
+        running, slots = moment.running(self.candidates), self.candidates.slots
+        return [
+            Opinion(one.scorer, one.live(running, slots), one.weight)
+            for one in self.live
+        ]
 
-    def _remembered(self, place: int, requests: int) -> float:
-        """Return a candidate's sum under a load, and keep it for the next time."""
-        if len(self._known) >= KNOWN_MAX:
-            self._known.clear()
-        total = _sum(self.entries[place], requests, self.live)
-        self._known[place, requests] = total
-        return total
+
+def verdicts_of(
+    candidates: Iterable[Candidate], query: RouteQuery, filters: Sequence[Filter]
+) -> tuple[Verdict, ...]:
+    """Return what filters say of each candidate, by site."""
+    verdicts = [(one.site, one, _rejection(filters, one, query)) for one in candidates]
+    return tuple(sorted(verdicts, key=itemgetter(0)))
+
+
+def verdicts_after(
+    verdicts: Sequence[Verdict], nodes: Collection[str], fresh: Iterable[Verdict]
+) -> tuple[Verdict, ...]:
+    """Return the verdicts with fresh ones in place of all that some nodes had."""
+    kept = [one for one in verdicts if one[0][0] not in nodes]
+    for one in fresh:
+        insort(kept, one, key=itemgetter(0))
+    return tuple(kept)
 
 
 def slate_of(
-    candidates: Sequence[Candidate],
+    verdicts: tuple[Verdict, ...],
     query: RouteQuery,
     priors: PriorsView,
-    *,
-    filters: Sequence[Filter],
     scorers: Sequence[tuple[AnyScorer, float]],
 ) -> Slate:
     """Return the slate of a query; opinions that move come after those that do not."""
-    ordered = sorted(candidates, key=lambda one: one.site)
-    names = [_rejection(filters, one, query) for one in ordered]
-    verdicts = list(zip(ordered, names, strict=True))
-    admitted = [one for one, name in verdicts if not name]
+    candidates = Roster([one for _, one, name in verdicts if not name])
     still = [(one, share) for one, share in scorers if isinstance(one, Scorer)]
-    entries = _entries(admitted, query, priors, still)
+    moving = [(one, share) for one, share in scorers if isinstance(one, MovingScorer)]
+    settled = tuple(
+        Opinion(one.name, np.array(one.score(candidates, query, priors)), weight)
+        for one, weight in still
+        if one.live is None
+    )
     live = tuple(
-        LiveOpinion(scorer.name, scorer.live, weight)
-        for scorer, weight in still
-        if scorer.live is not None
+        LiveOpinion(one.name, one.live, weight)
+        for one, weight in still
+        if one.live is not None
     )
-    moving = tuple(
-        (one, share) for one, share in scorers if isinstance(one, MovingScorer)
-    )
-    settled_weights = [weight for scorer, weight in still if scorer.live is None]
-    weights = [*settled_weights, *(one.weight for one in live)]
+    weights = [one.weight for one in settled] + [one.weight for one in live]
     return Slate(
-        entries=entries,
-        candidates=tuple(admitted),
-        sites=tuple(one.site for one in admitted),
-        kinds=_kinds(admitted),
-        refused=tuple(Scored(one, rejected_by=name) for one, name in verdicts if name),
+        verdicts=verdicts,
+        candidates=candidates,
+        settled=settled,
+        settled_sum=_sum(settled, len(candidates)),
         live=live,
-        moving=moving,
+        moving=tuple(moving),
         weight=added([*weights, *(share for _, share in moving)]),
-        idle_sums=tuple(_sum(entry, 0, live) for entry in entries),
-        places=_places(entries),
+        every=np.arange(len(candidates)),
     )
 
 
 def _rejection(
     filters: Sequence[Filter], candidate: Candidate, query: RouteQuery
 ) -> str:
-    return next((one.name for one in filters if not one.admits(candidate, query)), "")
+    for one in filters:
+        if not one.admits(candidate, query):
+            return one.name
+    return ""
 
 
-def _entries(
-    candidates: Sequence[Candidate],
-    query: RouteQuery,
-    priors: PriorsView,
-    scorers: Sequence[tuple[Scorer, float]],
-) -> tuple[Entry, ...]:
-    opinions = [
-        (scorer.name, weight, scorer.score(candidates, query, priors))
-        for scorer, weight in scorers
-        if scorer.live is None
-    ]
-    entries: list[Entry] = []
-    for place, candidate in enumerate(candidates):
-        settled = tuple(
-            WeightedScore(scorer=name, score=scores[place], weight=weight)
-            for name, weight, scores in opinions
-        )
-        settled_sum = added(one.score * one.weight for one in settled)
-        entries.append(Entry(candidate, settled, settled_sum))
-    return tuple(entries)
-
-
-def _kinds(candidates: Sequence[Candidate]) -> tuple[int, ...]:
-    kinds: dict[object, int] = {}
-    return tuple(
-        kinds.setdefault(
-            (one.model, one.region, one.tier, one.tariff, one.carbon_intensity),
-            len(kinds),
-        )
-        for one in candidates
-    )
-
-
-def _places(entries: Sequence[Entry]) -> Mapping[str, tuple[int, ...]]:
-    places: defaultdict[str, tuple[int, ...]] = defaultdict(tuple)
-    for place, entry in enumerate(entries):
-        places[entry.candidate.node] += (place,)
-    return dict(places)
-
-
-def _sum(entry: Entry, requests: int, live: Sequence[LiveOpinion]) -> float:
-    total, slots = entry.settled_sum, entry.candidate.slots
-    for one in live:
-        total += one.live(requests, slots) * one.weight
+def _sum(settled: Sequence[Opinion], count: int) -> Floats:
+    total: Floats = np.zeros(count)
+    for one in settled:
+        total = total + one.scores * one.weight
     return total
-
-
-def _scored(
-    candidate: Candidate,
-    entry: Entry,
-    live: Sequence[LiveOpinion],
-    moving: Iterable[WeightedScore],
-) -> Scored:
-    loaded = (
-        WeightedScore(
-            scorer=one.scorer,
-            score=one.live(candidate.in_flight, candidate.slots),
-            weight=one.weight,
-        )
-        for one in live
-    )
-    return Scored(candidate, (*entry.settled, *loaded, *moving))
 
 
 def _now(candidate: Candidate, moment: Moment) -> Candidate:

@@ -11,6 +11,7 @@ only asked for where the form alone would fit any number.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -25,6 +26,16 @@ WINDOW_CHARACTERS: Final = 16_384
 
 OVERLAP_CHARACTERS: Final = 256
 """Longer than what any finder finds, so that no find is cut in two."""
+
+WITHOUT_DIGITS: Final = frozenset(
+    {
+        PersonalDataKind.EMAIL_ADDRESS,
+        PersonalDataKind.IP_ADDRESS,
+        PersonalDataKind.PERSON_NAME,
+        PersonalDataKind.PERSON_NAME_BY_FORM,
+    }
+)
+"""The kinds that a text without any digit can hold."""
 
 FINDERS: Final[Mapping[PersonalDataKind, Finder]] = MappingProxyType(
     {
@@ -60,22 +71,26 @@ def read(
 ) -> Reading:
     """Look for `kinds` in the first `characters_max` characters of all texts together.
 
-    Stops between two windows once `in_time` says no.
+    Stops between two windows once `in_time` says no; the first is read in any case, so
+    that a machine that is slow for a moment makes no short text unread.
     """
-    missing = [kind for kind in PersonalDataKind if kind in kinds]
+    missing = _ordered(frozenset(kinds))
     left = characters_max
     found: set[PersonalDataKind] = set()
+    begun = False
     for text in texts:
         for page in _windows(text[:left]):
-            if not in_time():
-                return Reading(_ordered(found), whole=False)
+            if begun and not in_time():
+                return Reading(_ordered(frozenset(found)), whole=False)
+            begun = True
             now = [kind for kind in missing if _holds(page, kind)]
-            found.update(now)
-            missing = [kind for kind in missing if kind not in found]
+            if now:
+                found.update(now)
+                missing = tuple(kind for kind in missing if kind not in found)
         if len(text) > left:
-            return Reading(_ordered(found), whole=False)
+            return Reading(_ordered(frozenset(found)), whole=False)
         left -= len(text)
-    return Reading(_ordered(found), whole=True)
+    return Reading(_ordered(frozenset(found)), whole=True)
 
 
 def _windows(text: str) -> Iterator[Page]:
@@ -87,8 +102,11 @@ def _windows(text: str) -> Iterator[Page]:
 
 
 def _holds(page: Page, kind: PersonalDataKind) -> bool:
+    if not page.has_digits and kind not in WITHOUT_DIGITS:
+        return False
     return next(FINDERS[kind](page), None) is not None
 
 
-def _ordered(found: set[PersonalDataKind]) -> tuple[PersonalDataKind, ...]:
+@lru_cache(maxsize=256)
+def _ordered(found: frozenset[PersonalDataKind]) -> tuple[PersonalDataKind, ...]:
     return tuple(kind for kind in PersonalDataKind if kind in found)

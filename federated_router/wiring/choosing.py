@@ -5,10 +5,14 @@ carbon; trust, residency and carbon to placement. Refuses to relay requests.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 from federated_router.choice.chooser import LinearChooser
+from federated_router.choice.embedding import Embeddings
+from federated_router.choice.opening import open_embeddings
 from federated_router.choice.outcomes import Outcomes
 from federated_router.config import RouterSettings
+from federated_router.federation.own_parts import OwnParts
 from federated_router.footprint.footprints import Footprints
 from federated_router.footprint.intensities import Intensities, Table
 from federated_router.kit.clock import Clock
@@ -34,23 +38,43 @@ class ChoosingLimb:
     trust: Trust
     footprints: Footprints
     intensities: Intensities
+    clock: Clock
+    embeddings: Embeddings | None = None
 
     @property
     def background(self) -> dict[str, Background]:
         """What runs as long as the router does, by name."""
-        return {
+        background: dict[str, Background] = {
             "rewards": self.chooser.run,
             "outcomes": self.outcomes.run,
             "carbon": self.intensities.run,
+            "own parts": partial(self.priors.run, self.clock),
         }
+        if self.embeddings is not None:
+            background["embeddings"] = self.embeddings.run
+        return background
 
 
-def choosing_limb(
-    settings: RouterSettings, registry: Registry, clock: Clock
+async def choosing_limb(
+    settings: RouterSettings,
+    registry: Registry,
+    clock: Clock,
+    *,
+    own_parts: OwnParts,
 ) -> ChoosingLimb:
-    """Return what decides where requests go."""
-    chooser = LinearChooser(settings.choice, clock)
-    router = Router(settings.routing, registry, chooser=chooser, clock=clock)
+    """Return what decides where requests go; it learns of `own_parts` but once.
+
+    Raises ConfigurationError for an encoder that cannot be loaded.
+    """
+    embeddings = await open_embeddings(settings.choice.embedding)
+    chooser = LinearChooser(settings.choice, clock, embeddings=embeddings)
+    router = Router(
+        settings.routing,
+        registry,
+        chooser=chooser,
+        closely=None if embeddings is None else embeddings.look,
+        clock=clock,
+    )
     intensities = Intensities(settings.footprint.carbon, clock=clock)
     trust, residency = Trust(settings.trust), Residency(settings.residency)
 
@@ -76,6 +100,7 @@ def choosing_limb(
             believe,
             kept_max=settings.routing.priors_kept_max,
             half_life_s=settings.routing.priors_half_life_s,
+            own=lambda: own_parts.published,
         ),
         chooser=chooser,
         outcomes=Outcomes(settings.choice, chooser, clock),
@@ -83,4 +108,6 @@ def choosing_limb(
         trust=trust,
         footprints=Footprints(settings.footprint, intensities),
         intensities=intensities,
+        clock=clock,
+        embeddings=embeddings,
     )

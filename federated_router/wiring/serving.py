@@ -23,6 +23,7 @@ from federated_router.proxy.breakers import Breakers
 from federated_router.proxy.connections import NodeConnections
 from federated_router.proxy.neighbours import Neighbours
 from federated_router.proxy.private_answers import PrivateAnswers
+from federated_router.proxy.private_places import PrivatePlaces
 from federated_router.proxy.private_proxy import PrivateProxy
 from federated_router.proxy.recording import Recording
 from federated_router.proxy.service import InferenceServicer
@@ -148,9 +149,13 @@ def _private_proxy(
 ) -> PrivateProxy:
     """Return the private path, which learns of nodes together with the public one."""
     return PrivateProxy(
-        router=choosing.router,
-        connections=connections,
-        learners=public.learners,
+        places=PrivatePlaces(
+            router=choosing.router,
+            connections=connections,
+            learners=public.learners,
+            waits=public.waits,
+            settings=settings.proxy,
+        ),
         neighbours=neighbours,
         pricer=budget.pricer,
         cashier=budget.cashier,

@@ -1,7 +1,8 @@
 """The HTTP client of one server behind the OpenAI API.
 
-Decides what a connection may be: TLS by the configured authority, the key from a file,
-no redirect, no proxy, limits on time and size. Refuses to know answers and queues.
+Decides what a connection may be: TLS by the configured authority, each request under
+the key of `key_file`, no redirect, no proxy, limits on time and size. Refuses to know
+answers and queues.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ import httpx2
 
 from federated_router.kit.errors import Draining
 from node.model_settings import UpstreamSettings
+from node.openai.key_file import KeyFile
 from node.openai.refusals import away, failure_of, refusal_of
 from node.openai.request import MODELS_PATH, PATH, Body
 
@@ -39,6 +41,8 @@ class UpstreamClient:
         # One more, so that a probe never waits for an answer.
         self._connections = connections + 1
         self._transport = transport
+        path = settings.api_key_file
+        self._key_file = None if path is None else KeyFile(path)
         self._client: httpx2.AsyncClient | None = None
 
     async def open(self) -> None:
@@ -89,19 +93,26 @@ class UpstreamClient:
     ) -> AsyncIterator[httpx2.Response]:
         if self._client is None:
             raise Draining("The engine is stopped; ask another node.")
-        async with self._client.stream(method, path, json=body) as response:
+        client, headers = self._client, await self._authorization()
+        async with client.stream(method, path, json=body, headers=headers) as response:
             if response.status_code != _OK:
                 content = await _refusal_in(response)
                 raise refusal_of(response.status_code, content, response.headers)
             yield response
 
+    async def _authorization(self) -> dict[str, str]:
+        """Return the header that names this node, under the key as it is now."""
+        if self._key_file is None:
+            return {}
+        return {"authorization": f"Bearer {await self._key_file.key()}"}
+
     def _made(self) -> httpx2.AsyncClient:
-        settings, headers = self._settings, {"accept-encoding": "identity"}
-        if settings.api_key_file is not None:
-            headers["authorization"] = f"Bearer {_key_in(settings)}"
+        settings = self._settings
+        if self._key_file is not None:
+            self._key_file.read()
         return httpx2.AsyncClient(
             base_url=str(settings.base_url).rstrip("/") + "/",
-            headers=headers,
+            headers={"accept-encoding": "identity"},
             timeout=httpx2.Timeout(
                 settings.idle_timeout_s,
                 connect=settings.connect_timeout_s,
@@ -148,18 +159,3 @@ async def _refusal_in(response: httpx2.Response) -> object:
         return json.loads(content)
     except (ValueError, RecursionError):
         return None
-
-
-def _key_in(settings: UpstreamSettings) -> str:
-    """Return the key; its text is in no error."""
-    if settings.api_key_file is None:
-        return ""
-    try:
-        key = settings.api_key_file.read_text(encoding="ascii").strip()
-    except OSError as error:
-        raise ValueError(f"api_key_file cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ValueError("api_key_file holds what no key holds") from None
-    if not key or not key.isprintable() or " " in key:
-        raise ValueError("api_key_file does not hold one key on one line")
-    return key

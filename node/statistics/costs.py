@@ -2,7 +2,8 @@
 
 Decides how configured and measured figures become amounts and steps. Energy that no
 meter gave is modelled: the watts that the operator says one running request draws,
-times its seconds. Refuses to know how figures are summed and meters are read.
+times its seconds; where no watts are said, the joules that are said of a token. Refuses
+to know how figures are summed and meters are read.
 """
 
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from typing import Final
 
 from federated_router.federation.records import Success, Units, steps_of
 from federated_router.priors.contents import STANDARD_TIER
+from node.statistics.endings import TokenCounts
 from node.statistics.energy_sources import EnergySource
 
 J_PER_KWH: Final = 3.6e6
@@ -21,20 +23,33 @@ class ModelCosts:
     """What is configured of one model.
 
     `token_price` is in the federation's currency per output token, `power_w` what one
-    running request draws, in watts. `runs_here` says that this machine runs all of it,
-    so that this machine's meters count its energy.
+    running request draws, in watts; `prompt_token_j` and `token_j` are the joules of a
+    token that is read, and of one that is generated. `runs_here` says that
+    this machine runs all of it, so that this machine's meters count its energy.
     """
 
     tier: str = STANDARD_TIER
     token_price: float = 0.0
     power_w: float = 0.0
+    prompt_token_j: float = 0.0
+    token_j: float = 0.0
     runs_here: bool = True
 
     def energy_j(
-        self, measured: Mapping[EnergySource, float], *, duration_s: float
+        self,
+        measured: Mapping[EnergySource, float],
+        *,
+        duration_s: float,
+        counts: TokenCounts,
     ) -> Mapping[EnergySource, float]:
         """Return what was measured, the modelled energy where nothing was; joules."""
-        return measured or {EnergySource.MODELLED: self.power_w * duration_s}
+        if measured:
+            return measured
+        joules = self.power_w * duration_s
+        if not self.power_w:
+            read = max(0, counts.prompt - counts.cached)
+            joules = self.prompt_token_j * read + self.token_j * counts.output
+        return {EnergySource.MODELLED: joules}
 
 
 def success_of(

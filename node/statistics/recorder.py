@@ -90,7 +90,9 @@ class RequestRecorder:
         measured: Joules,
     ) -> None:
         """Count one request, however it ended."""
-        energy_j = costs.energy_j(measured, duration_s=timed.duration_s)
+        energy_j = costs.energy_j(
+            measured, duration_s=timed.duration_s, counts=timed.counts
+        )
         ended = EndedRequest(
             cell=cell,
             ending=timed.ending,

@@ -96,6 +96,8 @@ def _costs(model: ModelSettings) -> ModelCosts:
         tier=model.tier,
         token_price=model.token_price,
         power_w=model.power_w,
+        prompt_token_j=model.prompt_token_j,
+        token_j=model.token_j,
         runs_here=model.upstream is None and model.pipeline is None,
     )
 

@@ -2,12 +2,14 @@
 
 Decisions are the router's own, on this processor alone: prompts of many conversations,
 with each node busy and holding some of them, as while it serves. Leases are renewed
-and answers observed in between, as they are.
+and answers observed in between, as they are. Times are told by the clock, and as time
+of the processor, which a busy machine does not stretch as much.
 """
 
 import random
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -39,45 +41,71 @@ def measure(sheet: Sheet, folder: Path) -> None:
     del folder
     configure(level="error", form="text", daemon="bench")
     for count in NODES:
-        worst = {"p50": 0.0, "p99": 0.0}
+        worst: dict[str, float] = {}
         for strategy in STRATEGIES:
-            times_ms = decisions_ms(strategy, count, DECISIONS)
-            p50, p99 = np.percentile(times_ms, (50, 99))
-            sheet.record(f"router.decision_p50_ms.{count}.{strategy}", p50, "ms")
-            sheet.record(f"router.decision_p99_ms.{count}.{strategy}", p99, "ms")
-            worst = {"p50": max(worst["p50"], p50), "p99": max(worst["p99"], p99)}
+            times = decisions(strategy, count)
+            for name, value in times.figures.items():
+                sheet.record(f"router.{name}.{count}.{strategy}", value, "ms")
+                worst[name] = max(worst.get(name, 0.0), value)
         for name, value in worst.items():
-            sheet.record(f"router.decision_{name}_ms.{count}", value, "ms")
-        wished = decisions_ms("federated_priors", count, DECISIONS, wishing=True)
-        p99 = float(np.percentile(wished, 99))
-        sheet.record(f"router.decision_p99_ms.{count}.with_wishes", p99, "ms")
+            sheet.record(f"router.{name}.{count}", value, "ms")
+        others = {
+            "with_wishes": decisions("federated_priors", count, wishing=True),
+            "changing": decisions("federated_priors", count, changing=True),
+        }
+        for label, times in others.items():
+            for name, value in times.figures.items():
+                sheet.record(f"router.{name}.{count}.{label}", value, "ms")
 
 
-def decisions_ms(
-    strategy: str, nodes: int, decisions: int, *, wishing: bool = False
-) -> Sequence[float]:
-    """Return how long each of so many decisions took, in milliseconds of wall time.
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How long decisions took, in milliseconds: by the clock, and of the processor."""
 
-    What is timed is a decision and its count, as before every dispatch.
+    wall: Sequence[float]
+    processor: Sequence[float]
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Return the percentiles by name."""
+        return {
+            f"decision_{kind}p{share}_ms": float(np.percentile(times, share))
+            for kind, times in (("", self.wall), ("cpu_", self.processor))
+            for share in (50, 99)
+        }
+
+
+def decisions(
+    strategy: str, nodes: int, *, wishing: bool = False, changing: bool = False
+) -> Times:
+    """Return how long each decision took.
+
+    What is timed is a decision and its count, as
+    before every dispatch; with `changing`, each the first after a breaker turned.
     """
     router, renewals = world(strategy, nodes)
     draw = random.Random(4)  # noqa: S311 - load, not a secret.
-    query, running, times_ms = RouteQuery(MODEL), [], []
-    for number in range(WARM_UP + decisions):
+    query, running = RouteQuery(MODEL), []
+    wall, processor = [], []
+    for number in range(WARM_UP + DECISIONS):
         shape = _shape(draw, wishing=wishing)
         if number % 3 == 0:
             next(renewals)
-        begin_s = time.perf_counter()
+        if changing:
+            turn = router.unblock if number % 2 else router.block
+            turn(f"nodes/n{number // 2 % nodes}")
+        begin_s, begin_cpu_s = time.perf_counter(), time.thread_time()
         chosen = router.choose(query, shape)
         counted = router.counted(chosen, shape)
         counted.__enter__()
-        times_ms.append((time.perf_counter() - begin_s) * 1000.0)
+        processor.append((time.thread_time() - begin_cpu_s) * 1000.0)
+        wall.append((time.perf_counter() - begin_s) * 1000.0)
         running.append((counted, chosen))
         if len(running) > 2 * nodes:
             ended, at = running.pop(draw.randrange(len(running)))
             ended.__exit__(None, None, None)
             router.observe(at, Served(succeeded=True, total_ms=draw.uniform(50, 500)))
-    return times_ms[WARM_UP:]
+    return Times(wall[WARM_UP:], processor[WARM_UP:])
 
 
 def world(strategy: str, nodes: int) -> tuple[Router, Iterator[None]]:

@@ -3,7 +3,9 @@
 One request at a time, the same model, questions and thread. A private token is a pass
 over B+1 rows of one public length, whatever the records hold, and a draw; a public one
 a pass over one row. The two take turns, and figures are medians; ratios are given of
-processor time too, which other work on the machine does not falsify as much.
+processor time too, which other work on the machine does not falsify as much. Beside the
+speed stands what it buys: whether rows are independent, and a session's logits the same
+alone and in company, bit for bit, on the trained model.
 """
 
 import asyncio
@@ -30,6 +32,7 @@ from tests.bench.engine_load import (
 )
 from tests.bench.figures import Sheet
 from tests.bench.generate_peer import Answered
+from tests.support.private_company import is_same, traced
 
 MODEL = "reference-large"
 MODELS = Path("build/models")
@@ -39,6 +42,8 @@ TOKENS_MAX = 48
 ROW_TOKENS_MAX = 96
 QUESTION = "What is the patient taking?"
 QUESTIONS = 3
+COMPANY = 8
+"""Public requests that run beside a private session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,7 @@ async def _measure(sheet: Sheet, directory: Path) -> None:
     async with served_model(directory, policies=policies) as served:
         for policy in policies:
             await _compare(sheet, served, policy)
+            await _check(sheet, served, policy)
 
 
 async def _compare(sheet: Sheet, served: PrivateModel, policy: PrivatePolicy) -> None:
@@ -95,6 +101,7 @@ async def _compare(sheet: Sheet, served: PrivateModel, policy: PrivatePolicy) ->
             answer_all(served.engine, prompts, callers=1, tokens_max=TOKENS_MAX)
         )
         turns.append((private, public))
+    public_rate = median(public.answered.tokens_per_s for _, public in turns)
     rate = median(private.answered.tokens_per_s for private, _ in turns)
     ratio = median(
         private.answered.tokens_per_s / public.answered.tokens_per_s
@@ -107,9 +114,27 @@ async def _compare(sheet: Sheet, served: PrivateModel, policy: PrivatePolicy) ->
         value for private, _ in turns for value in private.answered.first_token_ms
     )
     sheet.record(f"private.tokens_per_s.{policy.slots}", rate, "1/s")
+    sheet.record(f"private.public_tokens_per_s.{policy.slots}", public_rate, "1/s")
     sheet.record(f"private.ratio_to_public.{policy.slots}", ratio, "ratio")
     sheet.record(f"private.cpu_ratio_to_public.{policy.slots}", cpu_ratio, "ratio")
     sheet.record(f"private.first_token_ms.{policy.slots}", first_ms, "ms")
+
+
+async def _check(sheet: Sheet, served: PrivateModel, policy: PrivatePolicy) -> None:
+    """Tell what the start-up self-test said, and whether company changes a bit."""
+    slots, engine = policy.slots, served.engine
+    proved = (slots, policy.row_tokens_max) in served.proven_shapes
+    questions = corpus.public_questions()[:COMPANY]
+    company = [engine.prompt_ids([ChatMessage("user", one)]) for one in questions]
+    alone, together = (
+        await traced(engine, policy),
+        await traced(engine, policy, company),
+    )
+    if not min(together.company):
+        raise RuntimeError("the session had no company")
+    sheet.record(f"private.rows_independent.{slots}", float(proved), "share")
+    same = is_same(alone, together)
+    sheet.record(f"private.same_in_company.{slots}", float(same), "share")
 
 
 async def _measured(work: Coroutine[object, object, Answered]) -> Measured:

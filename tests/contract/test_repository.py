@@ -18,7 +18,11 @@ MODELS: dict[str, type[DaemonSettings]] = {
     "node": NodeSettings,
     "coordinator": CoordinatorSettings,
 }
-KINDS = ("basic", "advanced")
+CONFIG = ROOT / "deploy" / "config"
+SAMPLES = {
+    path.relative_to(CONFIG).as_posix(): MODELS.get(path.stem, NodeSettings)
+    for path in sorted(CONFIG.rglob("*.toml"))
+}
 REASONS = sorted(
     name.removeprefix("ERROR_REASON_")
     for name in errors_pb2.ErrorReason.keys()  # noqa: SIM118 - an enum, not a mapping.
@@ -50,31 +54,47 @@ def texts() -> Iterator[Path]:
                 yield path
 
 
-@pytest.mark.parametrize("daemon", MODELS)
-@pytest.mark.parametrize("kind", KINDS)
-def test_sample_configuration_is_one(kind: str, daemon: str) -> None:
-    """An operator begins by copying these."""
-    path = ROOT / "deploy" / "config" / kind / f"{daemon}.toml"
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_sample_configuration_is_one(sample: str) -> None:
+    """An operator begins by copying these; one that no test loads would rot."""
+    settings = load(CONFIG / sample, SAMPLES[sample])
 
-    settings = load(path, MODELS[daemon])
-
-    assert isinstance(settings, MODELS[daemon])
+    assert isinstance(settings, SAMPLES[sample])
 
 
-def test_samples_are_exactly_these() -> None:
-    """A sample that no test parses would rot."""
-    found = sorted(
-        str(path.relative_to(ROOT / "deploy" / "config"))
-        for path in (ROOT / "deploy" / "config").rglob("*.toml")
-    )
+@pytest.mark.parametrize("kind", ["basic", "advanced"])
+def test_every_daemon_has_its_samples(kind: str) -> None:
+    """The least, and everything."""
+    found = {path.stem for path in (CONFIG / kind).glob("*.toml")}
 
-    assert found == sorted(f"{kind}/{name}.toml" for kind in KINDS for name in MODELS)
+    assert found == set(MODELS)
+
+
+def test_samples_of_a_pipeline_make_up_one_model() -> None:
+    """Every layer runs once, and each node has room for what the leader sends."""
+    folder = CONFIG / "advanced" / "pipeline"
+    leader = load(folder / "leader.toml", NodeSettings)
+    parts = [load(path, NodeSettings) for path in sorted(folder.glob("shard-*.toml"))]
+    (model,) = leader.models
+    shards = [shard for part in parts for shard in part.shards]
+
+    bounds = [0, *(shard.end_layer for shard in shards)]
+    assert [shard.first_layer for shard in shards] == bounds[:-1]
+    assert len(shards) == 3
+    assert model.pipeline is not None
+    for shard in shards:
+        assert (shard.model, shard.data_type) == (model.name, model.data_type)
+        assert shard.slots >= model.slots
+        assert shard.context_tokens_max == model.context_tokens_max
+        assert shard.frame_tokens_max >= model.pipeline.frame_tokens_max
+    addresses = {one.registration.advertised_address for one in (leader, *parts)}
+    assert len(addresses) == 4
 
 
 @pytest.mark.parametrize("daemon", MODELS)
 def test_advanced_sample_shows_every_section(daemon: str) -> None:
     """What can be told must be seen to be told."""
-    path = ROOT / "deploy" / "config" / "advanced" / f"{daemon}.toml"
+    path = CONFIG / "advanced" / f"{daemon}.toml"
     text = path.read_text(encoding="utf-8")
 
     hidden = [

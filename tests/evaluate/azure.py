@@ -9,7 +9,6 @@ import asyncio
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
@@ -18,7 +17,14 @@ import numpy as np
 
 from tests.bench.figures import Sheet
 from tests.evaluate.azure_ledger import audit_is_good, holds_lost
-from tests.evaluate.azure_run import AzureRun, Seen
+from tests.evaluate.azure_losses import (
+    KINDS,
+    cause_of,
+    losses,
+    success_ratio,
+    took_ms,
+)
+from tests.evaluate.azure_run import AzureRun
 from tests.evaluate.azure_trace import Replay, arrivals
 from tests.support.processes import Processes, build_endless_model
 
@@ -52,12 +58,24 @@ async def _measure(sheet: Sheet, folder: Path, data: Path, run: AzureRun) -> Non
     _record(sheet, run)
     sheet.record("azure.holds_lost", lost, "private requests")
     sheet.record("azure.audit_verified", audited, "1 is yes")
-    story = {
+    (folder / "azure.json").write_text(
+        json.dumps(_story(run), indent=2), encoding="utf-8"
+    )
+
+
+def _story(run: AzureRun) -> dict[str, object]:
+    """Return what happened: each kill, and each request that was lost, and why."""
+    nodes = run.federation.nodes
+    return {
         "replay": asdict(run.replay),
-        "kills": run.kills,
+        "kills": [asdict(one) for one in run.kills],
         "reasons": Counter(one.reason or "ANSWERED" for one in run.seen.values()),
+        "lost": {
+            name: asdict(one) | {"cause": cause_of(one, run.kills, nodes)}
+            for name, one in run.seen.items()
+            if not one.answered
+        },
     }
-    (folder / "azure.json").write_text(json.dumps(story, indent=2), encoding="utf-8")
 
 
 def _record(sheet: Sheet, run: AzureRun) -> None:
@@ -65,10 +83,8 @@ def _record(sheet: Sheet, run: AzureRun) -> None:
     answered = [one for one in seen if one.answered]
     sheet.record("azure.requests", len(seen), "requests")
     sheet.record("azure.node_kills", len(run.kills), "kills")
-    sheet.record("azure.success_ratio", _share(seen), "share")
-    for kind, wanted in (("public", False), ("private", True)):
-        some = [one for one in seen if one.private is wanted]
-        sheet.record(f"azure.success_ratio.{kind}", _share(some), "share")
+    sheet.record("azure.success_ratio", success_ratio(seen), "share")
+    _record_kinds(sheet, run)
     tokens = sum(one.tokens for one in answered)
     sheet.record("azure.goodput_tokens_per_s", tokens / run.took_s, "tokens/s")
     waits_s = [one.first_token_s for one in answered if one.first_token_s is not None]
@@ -81,5 +97,15 @@ def _record(sheet: Sheet, run: AzureRun) -> None:
     sheet.record("azure.answers_with_lost_or_doubled_tokens", uneven, "answers")
 
 
-def _share(seen: Sequence[Seen]) -> float:
-    return sum(one.answered for one in seen) / len(seen) if seen else 1.0
+def _record_kinds(sheet: Sheet, run: AzureRun) -> None:
+    """Record how each kind of request fared, and why those were lost that were."""
+    lost = losses(run.seen, run.kills, run.federation.nodes)
+    for kind in KINDS:
+        some = [one for one in run.seen.values() if one.kind == kind]
+        sheet.record(f"azure.requests.{kind}", len(some), "requests")
+        sheet.record(f"azure.success_ratio.{kind}", success_ratio(some), "share")
+        p99_ms = took_ms(some, 0.99)
+        if p99_ms is not None:
+            sheet.record(f"azure.took_ms.p99.{kind}", p99_ms, "ms")
+        for cause, number in sorted(lost[kind].items()):
+            sheet.record(f"azure.lost.{kind}.{cause}", number, "requests")

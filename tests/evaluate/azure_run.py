@@ -34,15 +34,36 @@ LETTERS = "the quick brown fox jumps over the lazy dog "
 
 @dataclass(slots=True)
 class Seen:
-    """What the caller saw of one request; `reason` is empty where it was answered."""
+    """What the caller saw of one request; `reason` is empty where it was answered.
+
+    `whole_asked` is a request for the whole answer in one message, and not a stream.
+    """
 
     private: bool
+    whole_asked: bool = False
+    sent_s: float = 0.0
+    ended_s: float = 0.0
     reason: str = ""
+    message: str = ""
     first_token_s: float | None = None
     tokens: int = 0
     tokens_delivered: int = 0
     resumptions: int = 0
     charge_units: int = 0
+
+    def end(self, finished: pb.Finished) -> None:
+        """Note the last event of an answer."""
+        self.reason = ""
+        self.tokens = finished.completion_tokens
+        self.resumptions = finished.resumptions
+        self.charge_units = finished.charge.units
+
+    @property
+    def kind(self) -> str:
+        """Return what kind of request it is: what is promised depends on it."""
+        if self.private:
+            return "private"
+        return "whole" if self.whole_asked else "stream"
 
     @property
     def answered(self) -> bool:
@@ -56,6 +77,15 @@ class Seen:
 
 
 @dataclass(slots=True)
+class Kill:
+    """A node that was killed, and when it served again; seconds after the begin."""
+
+    node: str
+    at_s: float
+    back_s: float | None = None
+
+
+@dataclass(slots=True)
 class AzureRun:
     """One replay by one client that nobody else uses."""
 
@@ -63,7 +93,8 @@ class AzureRun:
     replay: Replay
     client: str = "azure"
     seen: dict[str, Seen] = field(default_factory=dict)
-    kills: list[str] = field(default_factory=list)
+    kills: list[Kill] = field(default_factory=list)
+    begin_s: float = 0.0
     took_s: float = 0.0
 
     @property
@@ -74,18 +105,20 @@ class AzureRun:
     async def run(self, requests: Sequence[Arrival]) -> None:
         """Send every request in its time, and kill nodes beside them."""
         tls = self.federation.tls(Role.CLIENT, self.client)
-        begin_s = time.monotonic()
+        self.begin_s = time.monotonic()
         enemy = asyncio.create_task(self._kill())
         try:
-            await self._send(requests, tls, begin_s)
-            self.took_s = time.monotonic() - begin_s
+            await self._send(requests, tls)
+            self.took_s = self._now_s()
         finally:
             enemy.cancel()
             await asyncio.gather(enemy, return_exceptions=True)
 
-    async def _send(
-        self, requests: Sequence[Arrival], tls: TlsSettings, begin_s: float
-    ) -> None:
+    def _now_s(self) -> float:
+        """Return the seconds since the begin."""
+        return time.monotonic() - self.begin_s
+
+    async def _send(self, requests: Sequence[Arrival], tls: TlsSettings) -> None:
         dice = random.Random(f"{self.replay.seed} requests")  # noqa: S311
         async with (
             self.federation.channel("router", tls) as channel,
@@ -94,8 +127,9 @@ class AzureRun:
             stub = inference_pb2_grpc.InferenceServiceStub(channel)
             for arrival in requests:
                 generation = self._generation(arrival, dice)
-                await asyncio.sleep(begin_s + arrival.at_s - time.monotonic())
-                tasks.create_task(self._ask(stub, generation))
+                whole = dice.random() < self.replay.whole_share
+                await asyncio.sleep(arrival.at_s - self._now_s())
+                tasks.create_task(self._ask(stub, generation, whole=whole))
 
     def _generation(self, arrival: Arrival, dice: random.Random) -> pb.Generation:
         seed = dice.randrange(2**31)
@@ -114,22 +148,50 @@ class AzureRun:
         self,
         stub: inference_pb2_grpc.InferenceServiceStub,
         generation: pb.Generation,
+        *,
+        whole: bool,
     ) -> None:
-        seen = Seen(private=generation.HasField("private_context"))
+        private = generation.HasField("private_context")
+        seen = Seen(private, whole and not private, self._now_s())
         self.seen[generation.request_id] = seen
-        sent_s = time.monotonic()
-        call = stub.Generate(
-            pb.GenerateRequest(generation=generation), timeout=DEADLINE_S
-        )
         seen.reason = "UNFINISHED"
         try:
-            async for event in call:
-                _note(seen, event, sent_s)
+            if seen.whole_asked:
+                await self._read_whole(stub, generation, seen)
+            else:
+                await self._read(stub, generation, seen)
         except grpc.aio.AioRpcError as error:
-            seen.reason = translate(error).reason
+            seen.reason, seen.message = translate(error).reason, error.details() or ""
+        seen.ended_s = self._now_s()
+
+    async def _read(
+        self,
+        stub: inference_pb2_grpc.InferenceServiceStub,
+        generation: pb.Generation,
+        seen: Seen,
+    ) -> None:
+        request = pb.GenerateRequest(generation=generation)
+        async for event in stub.Generate(request, timeout=DEADLINE_S):
+            if event.HasField("chunk"):
+                if seen.first_token_s is None:
+                    seen.first_token_s = self._now_s() - seen.sent_s
+                seen.tokens_delivered += len(event.chunk.token_ids)
+            elif event.HasField("finished"):
+                seen.end(event.finished)
+
+    async def _read_whole(
+        self,
+        stub: inference_pb2_grpc.InferenceServiceStub,
+        generation: pb.Generation,
+        seen: Seen,
+    ) -> None:
+        request = pb.CompleteRequest(generation=generation)
+        response = await stub.Complete(request, timeout=DEADLINE_S)
+        seen.end(response.finished)
+        seen.tokens_delivered = seen.tokens
 
     async def _kill(self) -> None:
-        """Kill a node every while, as long as another runs; each is started again.
+        """Kill a node every while, as long as others run; each is started again.
 
         Starting takes longer than the pause, so nodes are started one after the other
         beside the kills. Ends, when cancelled, once those under way are there.
@@ -145,29 +207,18 @@ class AzureRun:
                     for one in self.federation.nodes
                     if one not in starting or starting[one].done()
                 ]
-                if len(up) > 1:
+                if len(up) > self.replay.spared:
                     victim = dice.choice(up)
-                    self.kills.append(victim)
+                    kill = Kill(victim, self._now_s())
+                    self.kills.append(kill)
                     self.federation.kill(victim)
-                    again = self._start(victim, one_at_a_time)
+                    again = self._start(kill, one_at_a_time)
                     starting[victim] = asyncio.create_task(again)
         finally:
             await asyncio.gather(*starting.values())
 
-    async def _start(self, node: str, one_at_a_time: asyncio.Lock) -> None:
+    async def _start(self, kill: Kill, one_at_a_time: asyncio.Lock) -> None:
         await asyncio.sleep(NODE_STARTS_S)
         async with one_at_a_time:
-            await self.federation.restart(node)
-
-
-def _note(seen: Seen, event: pb.GenerateResponse, sent_s: float) -> None:
-    """Note one event of an answer."""
-    if event.HasField("chunk"):
-        if seen.first_token_s is None:
-            seen.first_token_s = time.monotonic() - sent_s
-        seen.tokens_delivered += len(event.chunk.token_ids)
-    elif event.HasField("finished"):
-        seen.reason = ""
-        seen.tokens = event.finished.completion_tokens
-        seen.resumptions = event.finished.resumptions
-        seen.charge_units = event.finished.charge.units
+            await self.federation.restart(kill.node)
+        kill.back_s = self._now_s()

@@ -22,8 +22,9 @@ class Replay:
 
     `seconds` of it from `begin_s` on, `factor` times as fast. Lengths are divided by
     `divisor`, so that processors without an accelerator keep up; the trace's shape in
-    time stays. A `private_share` of the requests is private, and about every `kill_s`
-    a node is killed.
+    time stays. A `private_share` of the requests is private, a `whole_share`
+    of the rest asks for whole answers, and about every `kill_s` a node is killed, as
+    long as `spared` others run: 0 is a federation that may be dead as a whole.
     """
 
     begin_s: float = 600.0
@@ -31,7 +32,9 @@ class Replay:
     factor: float = 1.0
     divisor: float = 4.0
     private_share: float = 0.1
+    whole_share: float = 0.2
     kill_s: float = 15.0
+    spared: int = 1
     seed: int = 6
 
     @classmethod

@@ -48,10 +48,25 @@ EVALUATIONS: dict[str, Evaluation] = {
             ("routing/routellm_mmlu_outcomes.jsonl.gz",),
         ),
         Evaluation(
+            "choice-settings",
+            "Picking the chooser's settings on questions that no figure is tested on.",
+            "tests.evaluate.picking",
+            ("routing/routellm_mmlu_outcomes.jsonl.gz",),
+        ),
+        Evaluation(
             "federation",
             "What members gain by sharing outcomes in encrypted, noised rounds.",
             "tests.evaluate.federation",
             ("routing/routellm_mmlu_outcomes.jsonl.gz",),
+        ),
+        Evaluation(
+            "carbon",
+            "Carbon and cost saved at equal quality, by choosing and by placing.",
+            "tests.evaluate.carbon",
+            (
+                "routing/routellm_mmlu_outcomes.jsonl.gz",
+                "carbon/gcp_region_carbon_2024.csv",
+            ),
         ),
         Evaluation(
             "personal-data",

@@ -1,119 +1,126 @@
 """What members gain by sharing outcomes in encrypted, noised rounds.
 
-Half of MMLU's questions are divided among 4, 16 or 64 members by subject, unevenly.
-Each chooses between two models by its own outcomes; by those and what one round
-taught, at several epsilons for each request; or as if all were pooled in one place.
-Every choice is tested on the other half, by RouteLLM's protocol.
+7,000 of MMLU's questions are divided among 4, 16 or 64 members by subject, unevenly.
+Each chooses between two models by its own outcomes; by those and what one round taught,
+at several epsilons for each request; or as if all were pooled in one place. Every
+choice is tested on other questions, by RouteLLM's protocol.
+
+Every figure is the mean of DRAWS divisions, each with noise of its own. In the first
+the round is played whole, encrypted; in the others the same contributions get the same
+noise and are summed in the open (`unencrypted`), which has the same distribution.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import matplotlib as mpl
-import numpy as np
 from rich.console import Console
+from rich.table import Table
 
 from federated_router.kit import log
 from federated_router.routing.priors_view import PriorsView
 from tests.bench.figures import Sheet
-from tests.evaluate.choice import chooser_scores, gains, new_chooser, teach
-from tests.evaluate.mmlu import Places, Questions, questions, routed
-from tests.evaluate.sharing import divided, shared
+from tests.evaluate.federation_draws import (
+    Division,
+    Estimate,
+    charged_epsilon,
+    division,
+    pooled_apgr,
+)
+from tests.evaluate.federation_plot import Curve, Curves, Point, drawn
+from tests.evaluate.mmlu import Questions, questions
+from tests.evaluate.sharing import believed, plan_of, published
+from tests.evaluate.unencrypted import PlainRound, noise_at, plain_round
 
-mpl.use("Agg")
-
-from matplotlib import pyplot as plt
-
-EPSILONS: Mapping[int, Sequence[float]] = {
-    4: (0.5, 1.0, 2.0, 4.0, 8.0),
-    16: (0.5, 1.0, 2.0, 4.0, 8.0),
-    64: (1.0, 4.0),
-}
-TRAINING = 7_000
-TESTED = 4_000
-JUDGED = 4
-SEED = 1
+MEMBERS = (4, 16, 64)
+EPSILONS = (0.5, 1.0, 2.0, 4.0, 8.0)
+DRAWS = 5
 console = Console(width=100)
 
 
 def evaluate(sheet: Sheet, folder: Path, data: Path) -> None:
-    """Measure every federation, and draw APGR against epsilon."""
+    """Measure every federation, tabulate and draw APGR by epsilon."""
     log.configure(level="warning", form="text", daemon="evaluate")
-    found = questions(data)
-    train, test = found.split(SEED, TRAINING)
-    test = test[:TESTED]
-    everything = chooser_scores(found, train, test)
-    pooled = routed(everything, found.weak[test], found.strong[test]).apgr
-    sheet.record("choice.apgr.pooled", pooled, "of the gap")
-    local: dict[int, float] = {}
-    federated: dict[int, dict[float, float]] = {}
-    for members, epsilons in EPSILONS.items():
-        parts = divided(found, train, members, SEED)
-        local[members] = _apgr(found, parts, test, None)
-        sheet.record(f"choice.apgr.local.{members}", local[members], "of the gap")
-        federated[members] = {}
-        for epsilon in epsilons:
-            view = shared(found, parts, epsilon)
-            apgr = _apgr(found, parts, test, view)
-            federated[members][epsilon] = apgr
-            name = f"choice.apgr.federated.{members}.eps{epsilon:g}"
-            sheet.record(name, apgr, "of the gap")
-            console.print(
-                f"{members} members, epsilon {epsilon:g}: {apgr:.3f} federated, "
-                f"{local[members]:.3f} local, {pooled:.3f} pooled"
+    _, found = questions(data).apart()
+    pooled = Estimate(tuple(pooled_apgr(found, draw) for draw in range(DRAWS)))
+    console.print(f"pooled in one place: {pooled.shown}")
+    curves = Curves(pooled, tuple(_curve(found, members) for members in MEMBERS))
+    _record(sheet, curves)
+    table = _table(curves)
+    console.print(table)
+    with (folder / "apgr.txt").open("w", encoding="utf-8") as file:
+        Console(file=file, width=100).print(table)
+    drawn(folder / "apgr_by_epsilon.png", curves)
+
+
+def _curve(found: Questions, members: int) -> Curve:
+    """Return what so many members have alone, and after rounds at every epsilon."""
+    local: list[float] = []
+    federated: dict[float, list[float]] = {epsilon: [] for epsilon in EPSILONS}
+    for draw in range(DRAWS):
+        divided = division(found, members, draw)
+        local.append(divided.apgr(None))
+        rounds = _rounds(divided, encrypted=draw == 0)
+        known: dict[float, float] = {}
+        for epsilon in EPSILONS:
+            scale = noise_at(epsilon, members).scale
+            if scale not in known:  # A round whose noise is the same is the same round.
+                known[scale] = divided.apgr(rounds(epsilon))
+            federated[epsilon].append(known[scale])
+        shown = ", ".join(f"{each[-1]:.3f}" for each in federated.values())
+        console.print(f"{members} members, draw {draw}: {local[-1]:.3f} alone, {shown}")
+    points = {
+        epsilon: Point(
+            Estimate(tuple(figures)), charged_epsilon(noise_at(epsilon, members))
+        )
+        for epsilon, figures in federated.items()
+    }
+    return Curve(members, Estimate(tuple(local)), points)
+
+
+def _rounds(divided: Division, *, encrypted: bool) -> Callable[[float], PriorsView]:
+    """Return what a round at an epsilon teaches."""
+    members = len(divided.parts)
+    if encrypted:
+        return lambda epsilon: believed(
+            published(divided.found, divided.parts, plan_of(members, epsilon))
+        )
+    plain: PlainRound = plain_round(divided.found, divided.parts)
+    return lambda epsilon: believed(plain.published(noise_at(epsilon, members)))
+
+
+def _record(sheet: Sheet, curves: Curves) -> None:
+    named: list[tuple[str, Estimate]] = [("pooled", curves.pooled)]
+    for curve in curves.each:
+        named.append((f"local.{curve.members}", curve.local))
+        named.extend(
+            (f"federated.{curve.members}.eps{epsilon:g}", point.apgr)
+            for epsilon, point in curve.federated.items()
+        )
+    for name, figure in named:
+        sheet.record(f"choice.apgr.{name}", figure.mean, "of the gap")
+        sheet.record(f"choice.apgr_se.{name}", figure.standard_error, "of the gap")
+    for curve in curves.each:
+        for epsilon in curve.federated:
+            gain = curve.gain(epsilon)
+            name = f"{curve.members}.eps{epsilon:g}"
+            sheet.record(f"choice.apgr_gain.{name}", gain.mean, "of the gap")
+            sheet.record(
+                f"choice.apgr_gain_se.{name}", gain.standard_error, "of the gap"
             )
-    _draw(folder / "apgr_by_epsilon.png", local, federated, pooled)
 
 
-def _apgr(
-    found: Questions,
-    parts: Sequence[Places],
-    test: Places,
-    view: PriorsView | None,
-) -> float:
-    """Return the mean APGR of JUDGED members, spread over those with most and least."""
-    by_size = sorted(parts, key=len)
-    chosen = np.linspace(0, len(parts) - 1, min(JUDGED, len(parts))).round().astype(int)
-    figures = []
-    for place in chosen:
-        chooser = new_chooser()
-        if view is not None:
-            chooser.believe(view.bandits, view.patterns)
-        teach(chooser, found, by_size[place])
-        scores = gains(chooser, found, test)
-        figures.append(routed(scores, found.weak[test], found.strong[test]).apgr)
-    return float(np.mean(figures))
+def _table(curves: Curves) -> Table:
+    table = Table("members", "local only", *map(_headed, EPSILONS), box=None)
+    for curve in curves.each:
+        row: Sequence[str] = [point.apgr.shown for point in curve.federated.values()]
+        table.add_row(str(curve.members), curve.local.shown, *row)
+        gains = [curve.gain(epsilon).shown for epsilon in curve.federated]
+        table.add_row("", "gained", *gains)
+        charged = [f"{point.charged:.2f}" for point in curve.federated.values()]
+        table.add_row("", "epsilon charged", *charged)
+    table.add_row("pooled", curves.pooled.shown)
+    return table
 
 
-def _draw(
-    path: Path,
-    local: Mapping[int, float],
-    federated: Mapping[int, Mapping[float, float]],
-    pooled: float,
-) -> None:
-    figure, axes = plt.subplots(figsize=(7, 4.5))
-    for color, (members, by_epsilon) in zip(
-        ("tab:blue", "tab:orange", "tab:green"), federated.items(), strict=True
-    ):
-        axes.plot(
-            list(by_epsilon),
-            list(by_epsilon.values()),
-            "o-",
-            color=color,
-            label=f"{members} members, federated",
-        )
-        axes.axhline(
-            local[members],
-            color=color,
-            linestyle=":",
-            label=f"{members} members, local only",
-        )
-    axes.axhline(pooled, color="black", linestyle="--", label="all in one place")
-    axes.axhline(0.5, color="grey", linewidth=0.8, label="a coin")
-    axes.set_xscale("log", base=2)
-    axes.set_xlabel("epsilon of one request in one round, at delta 1e-6")
-    axes.set_ylabel("APGR on MMLU, weak to strong")
-    axes.legend(fontsize="small")
-    figure.tight_layout()
-    figure.savefig(path, dpi=150)
-    plt.close(figure)
+def _headed(epsilon: float) -> str:
+    return f"epsilon {epsilon:g}"

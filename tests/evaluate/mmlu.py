@@ -4,12 +4,16 @@ Decides what is read and how a router's scores become its figures: thresholds at
 deciles of the scores, APGR by trapezoids, CPT by interpolation (Ong et al. 2024, and
 its evaluation code). Refuses to know routers. A router sees a question's text and no
 label of its subject; subjects only say which members see which questions.
+
+A quarter of the questions, by a hash of their text, is set apart: settings are picked
+on it, and no figure is trained or tested on it.
 """
 
 import gzip
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +27,9 @@ FILE = Path("routing/routellm_mmlu_outcomes.jsonl.gz")
 TRAINING = 1_500
 SEEDS = 10
 BINS = 10
+APART = 4
+"""One question in so many is set apart for picking settings."""
+
 WEAK, STRONG = "models/mixtral-8x7b", "models/gpt-4"
 
 
@@ -35,6 +42,25 @@ class Questions:
     subjects: tuple[str, ...]
     weak: Reals
     strong: Reals
+
+    def apart(self) -> tuple["Questions", "Questions"]:
+        """Return the questions that settings are picked on, and those of figures.
+
+        A text that stands there several times is in one of the two only.
+        """
+        drawn = [blake2b(text.encode(), digest_size=2).digest() for text in self.texts]
+        picking = np.array([one[0] % APART == 0 for one in drawn], dtype=np.bool_)
+        return self.at(np.flatnonzero(picking)), self.at(np.flatnonzero(~picking))
+
+    def at(self, places: Places) -> "Questions":
+        """Return the questions at these places alone."""
+        return Questions(
+            prompts=tuple(self.prompts[place] for place in places),
+            texts=tuple(self.texts[place] for place in places),
+            subjects=tuple(self.subjects[place] for place in places),
+            weak=self.weak[places],
+            strong=self.strong[places],
+        )
 
     def split(self, seed: int, training: int = TRAINING) -> tuple[Places, Places]:
         """Return places to train on, and those to test on: no text is in both."""

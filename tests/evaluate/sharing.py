@@ -25,6 +25,7 @@ from federated_router.priors.accumulate import accumulate
 from federated_router.priors.blocks import Block
 from federated_router.priors.contents import Cell
 from federated_router.priors.features import REWARD_MAX
+from federated_router.priors.publication import Priors
 from federated_router.privacy.accountant import epsilon_of_rho
 from federated_router.routing.priors_view import PriorsView, view_of
 from tests.evaluate.choice import seen_once
@@ -79,34 +80,46 @@ def divided(found: Questions, train: Places, members: int, seed: int) -> list[Pl
     return [np.array(part, dtype=np.intp) for part in parts]
 
 
-def shared(found: Questions, parts: Sequence[Places], epsilon: float) -> PriorsView:
-    """Play one round in which every member tells its outcomes; return what it taught.
-
-    Raises RuntimeError if the round is not published.
-    """
-    plan = SimulationPlan(
-        seed=len(parts),
-        members=len(parts),
+def plan_of(members: int, epsilon: float, *, exact: bool = False) -> SimulationPlan:
+    """Return one round of so many members; with `exact` nobody adds noise."""
+    return SimulationPlan(
+        seed=members,
+        members=members,
         rounds=1,
         noise_scale=noise_scale(epsilon),
         share_rosters=True,
         catalogue=catalogue(),
+        exact=exact,
     )
 
-    async def play(loop: VirtualLoop) -> PriorsView:
+
+def published(
+    found: Questions, parts: Sequence[Places], plan: SimulationPlan
+) -> Priors:
+    """Play one encrypted round in which every member tells its outcomes.
+
+    Returns what it published. Raises RuntimeError if it did not.
+    """
+
+    async def play(loop: VirtualLoop) -> Priors:
         del loop
         async with federation(plan, Path(directory)) as world:
             await asyncio.sleep(START_S)
             for member, part in zip(world.members, parts, strict=True):
                 assert member.statistics is not None
-                _record(member.statistics, found, part)
+                record(member.statistics, found, part)
             return await _round(world)
 
     with TemporaryDirectory(prefix="sharing-") as directory:
         return run_virtual(play, work_s=plan.work_s)
 
 
-async def _round(world: Federation) -> PriorsView:
+def believed(priors: Priors) -> PriorsView:
+    """Return what a router believes after one round."""
+    return view_of(accumulate(None, priors, half_life_s=1.0))
+
+
+async def _round(world: Federation) -> Priors:
     made = await world.operator.CreateRound(
         pb.CreateRoundRequest(request_id="one", members_expected=len(world.members)),
         timeout=10.0,
@@ -114,13 +127,13 @@ async def _round(world: Federation) -> PriorsView:
     while (state := world.coordinator.state(made.round.name)) not in ENDED:
         await asyncio.sleep(0.5)
     await asyncio.sleep(SETTLE_S)
-    published = await world.coordinator.published()
-    if not published:
+    made_public = await world.coordinator.published()
+    if not made_public:
         raise RuntimeError(f"The round was not published: {state}.")
-    return view_of(accumulate(None, published[-1], half_life_s=1.0))
+    return made_public[-1]
 
 
-def _record(statistics: Statistics, found: Questions, part: Places) -> None:
+def record(statistics: Statistics, found: Questions, part: Places) -> None:
     """Record what a router records of requests: pattern, features and reward."""
     for place in part:
         seen = seen_once(found.prompts[place])

@@ -139,3 +139,6 @@ async def test_model_without_a_layer_is_withdrawn_and_comes_back(
             return not await gone()
 
         await until(back, what="the model is back", within_s=60)
+        answer = await calls.complete(public(tokens_max=4))
+
+    assert answer.finished.completion_tokens == 4

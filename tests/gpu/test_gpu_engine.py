@@ -103,3 +103,9 @@ def test_tie_within_rounding_is_forgiven() -> None:
         model.lm_head.weight[twin] = model.lm_head.weight[best]
 
     require_same_or_tied(model, prompt, answer=[twin], wanted=[best])
+
+    row = model(input_ids=torch.tensor([prompt])).logits[0, -1]
+    assert float(row[twin]) == pytest.approx(float(row.max()))
+    other = (best + 2) % model.config.vocab_size
+    with pytest.raises(AssertionError, match="deviations below the best"):
+        require_same_or_tied(model, prompt, answer=[other], wanted=[best])

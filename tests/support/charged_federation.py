@@ -133,7 +133,7 @@ class ChargedFederation:
         stub = aggregation_pb2_grpc.AggregationServiceStub(self.channel("operator/op"))
         request = pb2.CreateRoundRequest(request_id=request_id, members_expected=4)
         async with translated_errors():
-            response = await stub.CreateRound(request, timeout=5)
+            response = await stub.CreateRound(request, timeout=30)
         made: pb2.Round = response.round
         return made
 

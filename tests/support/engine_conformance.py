@@ -266,6 +266,9 @@ class EngineConformance:
         del pieces
 
         await idle(engine)
+        assert (engine.load().running, engine.load().waiting) == (0, 0)
+        again = await all_of(engine.generate(prompt, Sampling(tokens_max=2)))
+        assert 1 <= len(ids_of(again)) <= 2
 
     async def test_stop_string_is_never_shown_in_part(self, engine: Engine) -> None:
         """Text before the stop string is all that a caller may see."""

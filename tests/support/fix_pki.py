@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,10 @@ class Pki:
 
     directory: Path
     authority: Authority
+
+    def standing(self, role: Role, peer_id: str) -> TlsSettings:
+        """Return the files of an identity that all tests share; nobody changes them."""
+        return _standing(self.directory, role, peer_id)
 
     def tls(
         self,
@@ -43,6 +48,12 @@ class Pki:
             private_key=files.private_key,
             authority=files.authority,
         )
+
+
+@cache
+def _standing(directory: Path, role: Role, peer_id: str) -> TlsSettings:
+    authority = Authority.open(directory, trust_domain=DOMAIN)
+    return Pki(directory / "standing", authority).tls(role, peer_id)
 
 
 @pytest.fixture(scope="session")

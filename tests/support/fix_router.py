@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import grpc
 import pytest
+import pytest_asyncio
 
 from federated_router.api.v1 import (
     budget_pb2,
@@ -21,11 +22,13 @@ from federated_router.api.v1 import inference_pb2 as pb
 from federated_router.app import build
 from federated_router.budget.settings import BudgetSettings
 from federated_router.config import RouterSettings
+from federated_router.kit.clock import Clock
 from federated_router.kit.config import OpsSettings, ServerSettings
 from federated_router.kit.grpc_client import Channels
 from federated_router.kit.identity import Role
 from federated_router.privacy.settings import PolicySettings
 from federated_router.proxy.settings import ProxySettings
+from federated_router.registry.registry import RegistrySettings
 from tests.support.fix_pki import DOMAIN, Pki
 from tests.support.running import running
 from tests.support.scripted_node import MODEL, ScriptedNode, scripted_node
@@ -50,14 +53,19 @@ def router_settings(
     instalment: int = 16,
     proxy: Mapping[str, object] = MappingProxyType({}),
 ) -> RouterSettings:
-    """Return a router's settings with short waits; `proxy` are further ones of it."""
+    """Return a router's settings; `proxy` are further ones of it.
+
+    Scripted nodes renew no lease, so that each must outlast its test.
+    """
     return RouterSettings(
-        tls=pki.tls(Role.ROUTER, "r1"),
+        tls=pki.standing(Role.ROUTER, "r1"),
         ops=OpsSettings(statistics_readers=("op",)),
         server=ServerSettings(stop_grace_s=1.0),
+        registry=RegistrySettings(lease_s=600.0),
         proxy=ProxySettings.model_validate(
             {
-                "connect_timeout_s": 0.5,
+                "connect_timeout_s": 30.0,
+                "node_waits": {"longest_s": 0.0},
                 "prompt_bytes_max": 4096,
                 "private_instalment_tokens": instalment,
                 **proxy,
@@ -91,7 +99,7 @@ class RouterSetting:
 
     async def channel(self, role: Role, peer_id: str) -> grpc.aio.Channel:
         """Open a channel to the router as somebody."""
-        channels = Channels(self.pki.tls(role, peer_id), trust_domain=DOMAIN)
+        channels = Channels(self.pki.standing(role, peer_id), trust_domain=DOMAIN)
         channel = channels.open(self.address, role=Role.ROUTER)
         self.stack.push_async_callback(channel.close)
         return channel
@@ -138,7 +146,7 @@ class RouterSetting:
                     renewal=budget_pb2.Account.RENEWAL_MONTHLY,
                 )
             ),
-            timeout=5,
+            timeout=30,
         )
         account: budget_pb2.Account = response.account
         return account
@@ -146,7 +154,7 @@ class RouterSetting:
     async def account(self, name: str = "accounts/dataset-d") -> budget_pb2.Account:
         """Return a balance."""
         response = await (await self.budget()).GetAccount(
-            budget_pb2.GetAccountRequest(name=name), timeout=5
+            budget_pb2.GetAccountRequest(name=name), timeout=30
         )
         account: budget_pb2.Account = response.account
         return account
@@ -159,10 +167,11 @@ async def router_in(
     *,
     instalment: int = 16,
     proxy: Mapping[str, object] = MappingProxyType({}),
+    clock: Clock | None = None,
 ) -> AsyncIterator[RouterSetting]:
-    """Run a router whose state lies in `directory`."""
+    """Run a router whose state lies in `directory`, by this clock."""
     settings = router_settings(pki, directory, instalment=instalment, proxy=proxy)
-    daemon = await build(settings)
+    daemon = await build(settings, clock)
     async with running(daemon), AsyncExitStack() as stack:
         yield RouterSetting(pki, daemon.address, stack)
 
@@ -171,6 +180,20 @@ async def router_in(
 async def router(pki: Pki, tmp_path: Path) -> AsyncIterator[RouterSetting]:
     """Run a router without nodes."""
     async with router_in(pki, tmp_path) as setting:
+        yield setting
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def refusing(
+    pki: Pki, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[RouterSetting]:
+    """Run one router for all requests of a file that change nothing: it refuses them.
+
+    Node `n1` is there, and data set `d` has its budget.
+    """
+    async with router_in(pki, tmp_path_factory.mktemp("refusing")) as setting:
+        await setting.node("n1")
+        await setting.open_dataset()
         yield setting
 
 

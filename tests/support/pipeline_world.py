@@ -47,7 +47,7 @@ SHARD_LIMITS = ShardLimits(
 PIPELINE = PipelineSettings(
     frame_tokens_max=8,
     frame_timeout_s=20.0,
-    connect_timeout_s=5.0,
+    connect_timeout_s=30.0,
     shards_wait_s=20.0,
     discovery_interval_s=0.2,
 )
@@ -148,7 +148,7 @@ class PipelineWorld:
 
     async def released(self, names: Sequence[str]) -> None:
         """Return once these shards hold nothing any more."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while any(self.nodes[one].engine.sequences.open for one in names):
                 await asyncio.sleep(0.01)
 

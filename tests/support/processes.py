@@ -51,7 +51,7 @@ LONG_POLICY, SHORT_POLICY = "policies/long", "policies/short"
 LONG_TOKENS, SHORT_TOKENS = 400, 4
 SLOTS = 4
 CONTEXT_TOKENS = 4096
-LEASE_S = 2.0
+LEASE_S = 4.0
 STOP_GRACE_S = 20.0
 CALL_S = 30.0
 NOISE_SCALE = 1.4
@@ -126,7 +126,7 @@ class Calls:
         """Return the ids of the nodes that hold a lease; none while nobody answers."""
         try:
             response = await self.registry.ListNodes(
-                registry_pb2.ListNodesRequest(), timeout=5
+                registry_pb2.ListNodesRequest(), timeout=30
             )
         except grpc.aio.AioRpcError:
             return set()
@@ -393,10 +393,13 @@ class Processes:
 [registry]
 lease_s = {LEASE_S}
 
+[proxy]
+connect_timeout_s = 10.0
+
 [budget]
 url = "sqlite+aiosqlite:///{self.layout.state(name) / "ledger.sqlite"}"
 audit_key = "{self.layout.audit_key(name)}"
-timeout_s = 2.0
+timeout_s = 5.0
 user_epsilon = "2000"
 lease_margin_s = 5.0
 expire_interval_s = 0.5
@@ -431,7 +434,7 @@ samples_min = 0
 [budget]
 url = "sqlite+aiosqlite:///{self.layout.state(name) / "ledger.sqlite"}"
 audit_key = "{self.layout.audit_key(name)}"
-timeout_s = 2.0
+timeout_s = 5.0
 
 [rounds.budget]
 epsilon = "2000"

@@ -22,7 +22,7 @@ async def running(daemon: Daemon) -> AsyncIterator[Daemon]:
         await task
 
 
-async def eventually(look: Callable[[], object], *, within_s: float = 5.0) -> None:
+async def eventually(look: Callable[[], object], *, within_s: float = 30.0) -> None:
     """Return once `look()` is true; fail after `within_s`."""
     async with asyncio.timeout(within_s):
         while not look():

@@ -147,8 +147,8 @@ class ScriptedCredit(decoding_pb2_grpc.PrivateDecodingServiceServicer):
 async def scripted_node(
     pki: Pki, node_id: str, router_address: str
 ) -> AsyncIterator[ScriptedNode]:
-    """Serve a scripted node and register it; its lease is the router's default."""
-    node, tls = ScriptedNode(node_id), pki.tls(Role.NODE, node_id)
+    """Serve a scripted node and register it; it renews no lease."""
+    node, tls = ScriptedNode(node_id), pki.standing(Role.NODE, node_id)
     service = pb.DESCRIPTOR.services_by_name["InferenceService"]
     bound = build_server(
         settings=ServerSettings(),
@@ -183,12 +183,12 @@ async def scripted_node(
                     ],
                 )
             ),
-            timeout=5,
+            timeout=30,
         )
         farewell = registry_pb2.DeregisterNodeRequest(
             name=node.name, lease_id=lease.lease_id
         )
-        node.leave = lambda: registry.DeregisterNode(farewell, timeout=5)
+        node.leave = lambda: registry.DeregisterNode(farewell, timeout=30)
         yield node
     finally:
         await channel.close()

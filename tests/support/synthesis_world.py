@@ -65,7 +65,7 @@ class Caller:
     async def create(self, request: pb.CreateSynthesisRequest) -> pb.Synthesis:
         """Open a job."""
         async with translated_errors():
-            answer = await self.stub.CreateSynthesis(request, timeout=10)
+            answer = await self.stub.CreateSynthesis(request, timeout=30)
         job: pb.Synthesis = answer.synthesis
         return job
 
@@ -83,7 +83,7 @@ class Caller:
             name=name, batch_number=number, records=records
         )
         async with translated_errors():
-            answer = await self.stub.SampleSynthesis(request, timeout=20)
+            answer = await self.stub.SampleSynthesis(request, timeout=30)
         batch: pb.SynthesisBatch = answer.batch
         return batch
 
@@ -91,7 +91,7 @@ class Caller:
         """Return a job."""
         async with translated_errors():
             answer = await self.stub.GetSynthesis(
-                pb.GetSynthesisRequest(name=name), timeout=10
+                pb.GetSynthesisRequest(name=name), timeout=30
             )
         job: pb.Synthesis = answer.synthesis
         return job
@@ -100,7 +100,7 @@ class Caller:
         """Close a job."""
         async with translated_errors():
             answer = await self.stub.FinishSynthesis(
-                pb.FinishSynthesisRequest(name=name), timeout=10
+                pb.FinishSynthesisRequest(name=name), timeout=30
             )
         job: pb.Synthesis = answer.synthesis
         return job
@@ -115,7 +115,7 @@ class Caller:
                     pb.ListSynthesisBatchesRequest(
                         name=NAME, page_size=page_size, page_token=token
                     ),
-                    timeout=10,
+                    timeout=30,
                 )
             found.extend(page.batches)
             token = page.next_page_token
@@ -127,7 +127,7 @@ class Caller:
 
         The whole charge must be a number of tokens.
         """
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while (account := await self.router.account()).held_units:
                 await asyncio.sleep(0.02)
         tokens, rest = divmod(account.spent_units, TOKEN_UNITS)

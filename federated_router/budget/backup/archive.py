@@ -12,33 +12,39 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Row, Table, literal, select, tuple_
 from sqlalchemy.exc import SQLAlchemyError
 
 from federated_router.budget.audit.files import refuse_existing, whole_file
+from federated_router.budget.backup.annex import (
+    Annex,
+    annexes_named,
+    check_revision,
+    newest_revision,
+    revisions_in,
+)
 from federated_router.budget.backup.check import BackupCheck, required
 from federated_router.budget.backup.format import (
-    TABLES,
     BackupHeader,
     BackupRow,
     BackupWriter,
     read_backup,
+    tables_of,
 )
 from federated_router.budget.backup.target import TIMEOUT_S, is_absent_file
 from federated_router.budget.chain import ChainHead
-from federated_router.budget.sql.schema import ANSWERS, CHAIN
+from federated_router.budget.sql.schema import CHAIN
 from federated_router.budget.sql.store import MIGRATIONS
 from federated_router.kit.clock import Clock
 from federated_router.kit.database import unavailable
 from federated_router.kit.database_address import DatabaseAddress
-from federated_router.kit.errors import FieldInvalid, NotNow
+from federated_router.kit.errors import FieldInvalid
 from federated_router.kit.migration import schema_revision
 
 _MODE: Final = 0o600
 _MICROSECONDS: Final = 1_000_000
 _PAGE: Final = 500
-_PAGE_OF_ANSWERS: Final = 16
+_PAGE_OF_TEXTS: Final = 16
 Tell = Callable[[str, int], None]
 """Hears the name of a table and how many of its rows are done."""
 
@@ -52,13 +58,21 @@ class BackupSummary:
 
 
 async def back_up(
-    url: str, path: Path, *, clock: Clock, tell: Tell, overwrite: bool = False
+    url: str,
+    path: Path,
+    *,
+    clock: Clock,
+    tell: Tell,
+    overwrite: bool = False,
+    annexes: Sequence[Annex] = (),
 ) -> BackupSummary:
     """Write a backup of the ledger at `url` to `path`, mode 0600; return what it holds.
 
+    An annex whose tables are not in the database is left out.
+
     Raises:
         FieldInvalid: there is no ledger, or the file exists already.
-        NotNow: the ledger has another schema revision than this program.
+        NotNow: the ledger, or an annex, has another schema revision than this program.
         StoreUnavailable: the database does not answer.
     """
     if not overwrite:
@@ -69,25 +83,26 @@ async def back_up(
     try:
         async with engine.connect() as connection:
             with whole_file(path, mode=_MODE, overwrite=overwrite) as file:
-                writer = BackupWriter(file)
-                await connection.run_sync(_dump, writer, clock.now_s(), tell)
+                dump = _Dump(BackupWriter(file), annexes, tell)
+                await connection.run_sync(dump.write, clock.now_s())
     except SQLAlchemyError as error:
         raise unavailable("ledger.backup", error) from error
     finally:
         await engine.dispose()
-    return check_backup(path)
+    return check_backup(path, annexes)
 
 
-def check_backup(path: Path) -> BackupSummary:
+def check_backup(path: Path, annexes: Sequence[Annex] = ()) -> BackupSummary:
     """Read a backup as a restore would, without a database; return what it holds.
 
     Raises:
         FieldInvalid: it is damaged, or its balances are not those of its journal.
     """
-    records = read_backup(path)
+    records = read_backup(path, annexes)
     header = required(next(records))
     check = BackupCheck(header, kept=())
-    rows = {table.name: 0 for table in TABLES}
+    tables = tables_of(annexes_named(header.annexes, annexes))
+    rows = {table.name: 0 for table in tables}
     for record in records:
         if isinstance(record, BackupRow):
             rows[record.table.name] += 1
@@ -96,60 +111,56 @@ def check_backup(path: Path) -> BackupSummary:
     return BackupSummary(header, rows)
 
 
-def migrations_directory() -> Path:
-    """Return where the ledger's schema revisions are."""
+def ledger_revision() -> str:
+    """Return the ledger's schema revision that this program works with."""
+    return newest_revision(_ledger_migrations())
+
+
+def _ledger_migrations() -> Path:
     return Path(str(files(MIGRATIONS)))
 
 
-def newest_revision() -> str:
-    """Return the schema revision that this program works with."""
-    directory = str(migrations_directory())
-    script = ScriptDirectory(directory, version_locations=[directory])
-    return script.get_current_head() or ""
+@dataclass(frozen=True, slots=True)
+class _Dump:
+    """Writes what one transaction sees."""
 
+    writer: BackupWriter
+    annexes: Sequence[Annex]
+    tell: Tell
 
-def _dump(
-    connection: Connection, writer: BackupWriter, now_s: float, tell: Tell
-) -> None:
-    revision = _revision(connection)
-    head = connection.execute(
-        select(CHAIN.c.ledger_id, CHAIN.c.sequence, CHAIN.c.hash)
-    ).one()
-    writer.header(
-        BackupHeader(
-            schema_revision=revision,
-            head=ChainHead(bytes(head.ledger_id), head.sequence, bytes(head.hash)),
-            time_us=round(now_s * _MICROSECONDS),
+    def write(self, connection: Connection, now_s: float) -> None:
+        """Write the header, every table and the end."""
+        revision = schema_revision(connection, _ledger_migrations())
+        check_revision(revision, ledger_revision(), what="The ledger")
+        found = revisions_in(connection, self.annexes)
+        head = connection.execute(
+            select(CHAIN.c.ledger_id, CHAIN.c.sequence, CHAIN.c.hash)
+        ).one()
+        self.writer.header(
+            BackupHeader(
+                schema_revision=revision,
+                head=ChainHead(bytes(head.ledger_id), head.sequence, bytes(head.hash)),
+                time_us=round(now_s * _MICROSECONDS),
+                annexes=found,
+            )
         )
-    )
-    for table in TABLES:
-        writer.table(table)
+        for table in tables_of(annexes_named(found, self.annexes)):
+            self._table(connection, table)
+        self.writer.finish()
+
+    def _table(self, connection: Connection, table: Table) -> None:
+        self.writer.table(table)
         for page in _pages(connection, table):
             for row in page:
-                writer.row(table, row)
-            tell(table.name, writer.rows[table.name])
-    writer.finish()
-
-
-def _revision(connection: Connection) -> str:
-    found, newest = (
-        schema_revision(connection, migrations_directory()),
-        newest_revision(),
-    )
-    if found != newest:
-        raise NotNow(
-            f"The ledger's schema is of revision {found or 'none'}, and this program "
-            f"works with {newest}. Back it up with the version that uses it.",
-            metadata={"found": found, "expected": newest},
-        )
-    return found
+                self.writer.row(table, row)
+            self.tell(table.name, self.writer.rows[table.name])
 
 
 def _pages(
     connection: Connection, table: Table
 ) -> Iterator[Sequence[Row[*tuple[object, ...]]]]:
     keys = tuple(table.primary_key.columns)
-    size = _PAGE_OF_ANSWERS if table is ANSWERS else _PAGE
+    size = _PAGE_OF_TEXTS if "content" in table.columns else _PAGE
     first = select(table).order_by(*keys).limit(size)
     page = connection.execute(first).all()
     while page:

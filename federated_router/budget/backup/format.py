@@ -1,5 +1,7 @@
 """A backup of the ledger: every row of every table, as compressed JSON lines.
 
+Behind the ledger's tables stand those of its annexes, which the header names.
+
 Decides how the header, rows and the closing digest are written and read; refuses to
 know databases, and to judge what the rows say. The form is the same for SQLite and
 PostgreSQL, so a backup of one restores into the other. A file that is damaged or cut
@@ -13,20 +15,27 @@ import json
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
 
 from sqlalchemy import BigInteger, Column, Float, LargeBinary, Table
 
+from federated_router.budget.backup.annex import Annex, annexes_named
 from federated_router.budget.chain import HASH_BYTES, LEDGER_ID_BYTES, ChainHead
 from federated_router.budget.sql.schema import METADATA
 from federated_router.kit.errors import FieldInvalid
 
-FORMAT: Final = "federated-router ledger backup 1"
+FORMAT: Final = "federated-router ledger backup 2"
+FORMAT_WITHOUT_ANNEXES: Final = "federated-router ledger backup 1"
+"""What earlier versions wrote; it is read as a backup without annexes."""
 LINE_BYTES_MAX: Final = 1 << 26
 TABLES: Final = tuple(METADATA.tables.values())
 """In the order in which rows may be inserted."""
+_UNREADABLE: Final = (
+    *(OSError, EOFError, zlib.error),
+    *(ValueError, KeyError, TypeError, AttributeError),
+)
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
@@ -39,11 +48,15 @@ _decode = json.JSONDecoder(parse_constant=_refuse_constant).decode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupHeader:
-    """What the backup is of, and when it was taken, in microseconds of Unix time."""
+    """What the backup is of, and when it was taken, in microseconds of Unix time.
+
+    `annexes` are schema revisions by the names of the annexes whose rows it holds.
+    """
 
     schema_revision: str
     head: ChainHead
     time_us: int
+    annexes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +87,7 @@ class BackupWriter:
                     "hash": header.head.hash.hex(),
                 },
                 "time_us": header.time_us,
+                "annexes": dict(header.annexes),
             }
         )
 
@@ -99,17 +113,20 @@ class BackupWriter:
         self._compressed.write(line)
 
 
-def read_backup(path: Path) -> Iterator[BackupHeader | BackupRow]:
+def read_backup(
+    path: Path, annexes: Sequence[Annex] = ()
+) -> Iterator[BackupHeader | BackupRow]:
     """Yield the header, then every row, in the order in which rows may be inserted.
 
     Raises:
-        FieldInvalid: no such file, or a file that is not a whole backup. It may come
-            after the last row: nothing that was read counts before the end.
+        FieldInvalid: no such file, a file that is not a whole backup, or one with an
+            annex that is not among `annexes`. It may come after the last row: nothing
+            that was read counts before the end.
     """
     try:
         with gzip.open(path, "rb") as file:
-            yield from _Reading(file).records()
-    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
+            yield from _Reading(file).records(annexes)
+    except _UNREADABLE as error:
         raise damaged(f"{path} cannot be read to its end") from error
 
 
@@ -122,16 +139,23 @@ def damaged(what: str) -> FieldInvalid:
     )
 
 
+def tables_of(annexes: Sequence[Annex]) -> list[Table]:
+    """Return the tables of a ledger and its annexes, in the order of insertion."""
+    return [*TABLES, *(table for one in annexes for table in one.tables)]
+
+
 class _Reading:
     def __init__(self, file: gzip.GzipFile) -> None:
         self._file = file
         self._digest = hashlib.sha256()
         self._rows: Counter[str] = Counter()
 
-    def records(self) -> Iterator[BackupHeader | BackupRow]:
-        yield _header(self._next())
+    def records(self, known: Sequence[Annex]) -> Iterator[BackupHeader | BackupRow]:
+        header = _header(self._next())
+        tables = tables_of(annexes_named(header.annexes, known))
+        yield header
         line = self._next()
-        for table in TABLES:
+        for table in tables:
             if line != {"table": table.name, "columns": _names(table)}:
                 raise damaged(f"The rows of {table.name} are missing")
             columns = list(table.columns)
@@ -158,10 +182,12 @@ class _Reading:
 
 
 def _header(line: object) -> BackupHeader:
-    if not isinstance(line, dict) or line.get("format") != FORMAT:
+    told = line.get("format") if isinstance(line, dict) else None
+    if not isinstance(line, dict) or told not in (FORMAT, FORMAT_WITHOUT_ANNEXES):
         raise FieldInvalid(
             f"This file is not of the format {FORMAT!r}.", field="backup"
         )
+    annexes = {} if told == FORMAT_WITHOUT_ANNEXES else line["annexes"]
     ledger_id, digest = (
         bytes.fromhex(line["ledger_id"]),
         bytes.fromhex(line["head"]["hash"]),
@@ -172,6 +198,7 @@ def _header(line: object) -> BackupHeader:
         schema_revision=str(line["schema_revision"]),
         head=ChainHead(ledger_id, int(line["head"]["sequence"]), digest),
         time_us=int(line["time_us"]),
+        annexes={str(name): str(revision) for name, revision in annexes.items()},
     )
 
 

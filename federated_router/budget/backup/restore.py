@@ -2,12 +2,13 @@
 
 Decides that a restore is one transaction: every row, the check of them against their
 journal, and an entry that says who restored what, and why; or nothing. Refuses a
-database in which anything ever happened. An old backup forgets the charges made after
-it, which nobody can take back from those who learned: that is said, and refused where
-a kept checkpoint proves it.
+database in which anything ever happened. What the ledger's annexes hold comes back
+stopped, unless the operator says that nothing happened since. An old backup forgets the
+charges made after it, which nobody can take back from those who learned: that is said,
+and refused where a kept checkpoint proves it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,7 +18,13 @@ from sqlalchemy.exc import IntegrityError
 
 from federated_router.budget import entries
 from federated_router.budget.audit.findings import shown
-from federated_router.budget.backup.archive import Tell, newest_revision
+from federated_router.budget.backup.annex import (
+    Annex,
+    annexes_named,
+    check_revision,
+    newest_revision,
+)
+from federated_router.budget.backup.archive import Tell, ledger_revision
 from federated_router.budget.backup.check import (
     BackupCheck,
     refuse_lost_charges,
@@ -46,7 +53,6 @@ from federated_router.budget.sql.store import MIGRATIONS
 from federated_router.kit.clock import Clock
 from federated_router.kit.database import Database
 from federated_router.kit.database_address import Isolation
-from federated_router.kit.errors import NotNow
 
 TIMEOUT_S: Final = 3600.0
 """How long the one transaction may take."""
@@ -58,7 +64,8 @@ class Restore:
     """What to restore, and who answers for it.
 
     `newest` are checkpoints that the operator kept; `accept_lost_charges` says that a
-    backup older than they are is wanted all the same.
+    backup older than they are is wanted all the same. `nothing_since` says that nothing
+    was sampled after the backup, so that what the annexes hold may go on.
     """
 
     path: Path
@@ -66,15 +73,21 @@ class Restore:
     reason: str
     newest: tuple[Checkpoint, ...] = ()
     accept_lost_charges: bool = False
+    nothing_since: bool = False
+    annexes: tuple[Annex, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RestoreSummary:
-    """What was restored; `head` is the entry that says so."""
+    """What was restored; `head` is the entry that says so.
+
+    `stopped` counts what each annex of the backup had under way and may not go on with.
+    """
 
     header: BackupHeader
     head: ChainHead
     lost_after: int | None
+    stopped: Mapping[str, int]
 
 
 async def restore(
@@ -89,7 +102,12 @@ async def restore(
         StoreUnavailable: the database does not answer.
     """
     check_reason(wanted.reason)
-    await refuse_used(url)
+    tables = tuple(table for one in wanted.annexes for table in one.tables)
+    await refuse_used(url, tables)
+    for annex in _annexes_in(wanted):
+        # Creates its tables. The one transaction below fills them.
+        made = await Database.open(url, migrations=annex.migrations)
+        await made.close()
     database = await Database.open(
         url,
         migrations=MIGRATIONS,
@@ -113,9 +131,9 @@ def _restore(
     # Who holds this row writes; a router that starts meanwhile waits.
     connection.execute(select(CHAIN).with_for_update()).one()
     refuse_rows(connection)
-    records = read_backup(wanted.path)
+    records = read_backup(wanted.path, wanted.annexes)
     header = required(next(records))
-    _refuse_other_revision(header)
+    check_revision(header.schema_revision, ledger_revision(), what="The backup")
     check = BackupCheck(header, wanted.newest)
     for page in _pages(records, check):
         _insert(connection, page)
@@ -124,8 +142,29 @@ def _restore(
     if not wanted.accept_lost_charges:
         refuse_lost_charges(check, header)
     _check_sums(connection)
+    stopped = {
+        one.name: _settled(connection, one, wanted)
+        for one in annexes_named(header.annexes, wanted.annexes)
+    }
     head = _append_entry(connection, wanted, header, now_s)
-    return RestoreSummary(header, head, check.lost_after)
+    return RestoreSummary(header, head, check.lost_after, stopped)
+
+
+def _annexes_in(wanted: Restore) -> list[Annex]:
+    """Return the annexes of the backup; raise NotNow for other revisions of them."""
+    header = required(next(read_backup(wanted.path, wanted.annexes)))
+    found = annexes_named(header.annexes, wanted.annexes)
+    for one in found:
+        what, told = f"The backup's store of {one.name}", header.annexes[one.name]
+        check_revision(told, newest_revision(one.directory), what=what)
+    return found
+
+
+def _settled(connection: Connection, annex: Annex, wanted: Restore) -> int:
+    try:
+        return annex.settle(connection, wanted.nothing_since)
+    except ValueError as error:
+        raise damaged(f"The {annex.name} are not those of the ledger") from error
 
 
 def _pages(
@@ -166,6 +205,7 @@ def _append_entry(
         "backup_sequence": header.head.sequence,
         "backup_time_us": header.time_us,
         "lost_charges_accepted": wanted.accept_lost_charges,
+        "nothing_since": wanted.nothing_since,
         "reason": wanted.reason,
         "restored_by": wanted.restored_by,
     }
@@ -205,14 +245,3 @@ def _check_sums(connection: Connection) -> None:
     ).scalar_one()
     if contradicted:
         raise damaged("A checkpoint contradicts the journal")
-
-
-def _refuse_other_revision(header: BackupHeader) -> None:
-    newest = newest_revision()
-    if header.schema_revision != newest:
-        raise NotNow(
-            f"The backup is of schema revision {header.schema_revision}, and this "
-            f"program works with {newest}. Restore it with the version that took it, "
-            "then upgrade.",
-            metadata={"found": header.schema_revision, "expected": newest},
-        )

@@ -4,6 +4,7 @@ Decides by what is there before anything is opened for writing: to open a ledger
 upgrade its schema, which no mistaken address should bring about.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -31,15 +32,15 @@ def refuse_rows(connection: Connection) -> None:
         raise _used()
 
 
-async def refuse_used(url: str) -> None:
-    """Refuse a ledger in use before its schema is upgraded."""
+async def refuse_used(url: str, annexed: Sequence[Table] = ()) -> None:
+    """Refuse a ledger, or annexed tables, in use before a schema is upgraded."""
     address = DatabaseAddress.parse(url, timeout_s=TIMEOUT_S)
     if is_absent_file(address):
         return
     engine = address.reader(connections_max=1)
     try:
         async with engine.connect() as connection:
-            used = await connection.run_sync(_is_used)
+            used = await connection.run_sync(_is_used, annexed)
     except SQLAlchemyError as error:
         raise unavailable("ledger.restore", error) from error
     finally:
@@ -48,11 +49,11 @@ async def refuse_used(url: str) -> None:
         raise _used()
 
 
-def _is_used(connection: Connection) -> bool:
+def _is_used(connection: Connection, annexed: Sequence[Table]) -> bool:
     tables = set(inspect(connection).get_table_names())
     return any(
         table.name in tables and _has_rows(connection, table)
-        for table in (ACCOUNTS, RESERVATIONS, ENTRIES)
+        for table in (ACCOUNTS, RESERVATIONS, ENTRIES, *annexed)
     )
 
 

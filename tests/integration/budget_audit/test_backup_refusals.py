@@ -194,7 +194,7 @@ async def test_ledger_used_since_the_first_look_is_left_as_it_is(
     """A router may start between the look and the transaction, which looks again."""
     target = new_url("sqlite")
 
-    async def look_then_start(url: str) -> None:
+    async def look_then_start(url: str, _: object) -> None:
         store = await ledger(url, clock)
         await store.create_account(TERMS[WARD])
         await store.close()

@@ -50,7 +50,7 @@ def crash_everywhere(url: str) -> dict[int, list[str]]:
         check=True,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=280,
     ).stdout.splitlines()
     last = int(told[-1].split()[0])
     heard: dict[int, list[str]] = {point: [] for point in range(1, last + 1)}

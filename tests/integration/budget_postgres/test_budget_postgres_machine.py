@@ -13,6 +13,7 @@ def test_random_histories_on_a_server_come_to_what_the_model_says(
     cluster: PostgresCluster,
 ) -> None:
     """PostgreSQL keeps the same ledger as dictionaries and as a file."""
+    written: list[int] = []
 
     class PostgresMachine(LedgerMachine):
         async def open_store(self) -> LedgerStore:
@@ -21,9 +22,13 @@ def test_random_histories_on_a_server_come_to_what_the_model_says(
             return self.sql
 
         async def close_store(self) -> None:
+            written.append((await self.sql.head()).sequence)
             await self.sql.close()
 
     run_state_machine_as_test(
         PostgresMachine,
         settings=settings(QUICK, max_examples=4, stateful_step_count=25),
     )
+
+    assert len(written) >= 4
+    assert sum(written) > len(written)

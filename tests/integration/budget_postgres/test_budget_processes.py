@@ -26,7 +26,7 @@ async def test_killed_routers_overspend_nothing_and_lose_no_charge(
 ) -> None:
     """The journal is whole and explains every balance; LEDGER_SEED repeats a run."""
     acknowledged = await riot_and_inquest(
-        url, tmp_path, routers=ROUTERS, lives=LIVES, timeout_s=100
+        url, tmp_path, routers=ROUTERS, lives=LIVES, timeout_s=280
     )
 
     assert acknowledged >= ACKNOWLEDGED_MIN

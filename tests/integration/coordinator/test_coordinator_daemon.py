@@ -224,7 +224,7 @@ async def create(running: Federation, request_id: str = "request-1") -> pb2.Roun
     """Open a round for four members."""
     request = pb2.CreateRoundRequest(request_id=request_id, members_expected=4)
     async with translated_errors():
-        response = await running.stub("operator/op").CreateRound(request, timeout=5)
+        response = await running.stub("operator/op").CreateRound(request, timeout=30)
     made: pb2.Round = response.round
     return made
 

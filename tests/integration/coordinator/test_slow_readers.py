@@ -157,7 +157,7 @@ async def stub_of(
 
 async def until(answers: Answers, under_way: int) -> None:
     """Wait for so many bytes under way."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while answers.under_way != under_way:
             await asyncio.sleep(0.01)
 
@@ -182,7 +182,7 @@ async def test_member_that_does_not_read_loses_its_place(
 ) -> None:
     """Its place is taken while the answer waits in gRPC's buffers, and then freed."""
     async with (
-        served(certificates, timeout_s=1.0) as (address, answers),
+        served(certificates, timeout_s=2.0) as (address, answers),
         stalling(address) as slow_address,
         stub_of(certificates, "node/slow", slow_address) as slow,
         stub_of(certificates, "node/other", address) as other,
@@ -193,7 +193,7 @@ async def test_member_that_does_not_read_loses_its_place(
         assert answers.under_way == ANSWER_BYTES
 
         answer = await other.GetRoster(
-            pb2.GetRosterRequest(round="rounds/r"), timeout=10
+            pb2.GetRosterRequest(round="rounds/r"), timeout=30
         )
 
         assert answer.ByteSize() >= SMALL_BYTES
@@ -210,8 +210,14 @@ async def test_member_that_reads_leaves_its_place_at_once(
         served(certificates, timeout_s=60.0) as (address, answers),
         stub_of(certificates, "node/quick", address) as quick,
     ):
+        request = pb2.DownloadSharesRequest(round="rounds/r")
         for _ in range(3):
-            await ask_for_roster(quick)
-            await ask_for_shares(quick)
+            roster = await quick.GetRoster(
+                pb2.GetRosterRequest(round="rounds/r"), timeout=30
+            )
+            shares = [one async for one in quick.DownloadShares(request, timeout=30)]
+            assert roster.ByteSize() >= SMALL_BYTES
+            assert sum(len(one.chunk) for one in shares) == SMALL_BYTES
 
         await until(answers, 0)
+        assert answers.under_way == 0

@@ -166,7 +166,7 @@ class Federation:
                 pb2.CreateRoundRequest(
                     request_id=request, members_expected=members_expected
                 ),
-                timeout=10,
+                timeout=30,
                 wait_for_ready=True,
             )
         return str(response.round.name)
@@ -383,7 +383,7 @@ async def _joined(federation: Federation, name: str, count: int) -> None:
         stub = aggregation_pb2_grpc.AggregationServiceStub(channel)
         while True:
             response = await stub.GetRound(
-                pb2.GetRoundRequest(name=name), timeout=5, wait_for_ready=True
+                pb2.GetRoundRequest(name=name), timeout=30, wait_for_ready=True
             )
             if response.round.joined_count >= count:
                 return
@@ -394,7 +394,7 @@ async def _shown(federation: Federation, name: str) -> pb2.Round:
     async with federation.channel("operator/op-1") as channel:
         stub = aggregation_pb2_grpc.AggregationServiceStub(channel)
         request = pb2.GetRoundRequest(name=name, view=pb2.ROUND_VIEW_FULL)
-        response = await stub.GetRound(request, timeout=5)
+        response = await stub.GetRound(request, timeout=30)
     return response.round
 
 
@@ -402,5 +402,5 @@ async def _abort(federation: Federation, name: str) -> None:
     async with federation.channel("operator/op-1") as channel:
         stub = aggregation_pb2_grpc.AggregationServiceStub(channel)
         await stub.AbortRound(
-            pb2.AbortRoundRequest(name=name, cause="a test"), timeout=5
+            pb2.AbortRoundRequest(name=name, cause="a test"), timeout=30
         )

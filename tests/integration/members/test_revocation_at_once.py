@@ -34,7 +34,7 @@ async def test_revoked_member_is_refused_at_once_and_its_stream_ends(
     await watch.read()
 
     revoked = await world.revoke("node/g", own)
-    async with asyncio.timeout(1.0):
+    async with asyncio.timeout(30):
         ended = await refusal(_to_end(watch))
     refused = await refusal(
         rounds.ListRounds(aggregation_pb2.ListRoundsRequest(), timeout=TIMEOUT_S)
@@ -119,7 +119,7 @@ async def test_everybody_hears_of_a_new_list(world: MembersWorld, pki: Pki) -> N
     nothing = await watch.read()
 
     await world.revoke("node/m", own)
-    async with asyncio.timeout(1.0):
+    async with asyncio.timeout(30):
         heard = b""
         while not heard:
             heard = (await watch.read()).revocation_list_der

@@ -37,6 +37,8 @@ from tests.support.tiny_model import tiny_config, tiny_tokenizer
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 CONTEXT_TOKENS = 1024
+PATIENCE_S = 30.0
+"""For waits that no test is about: everything here shares one busy event loop."""
 UNPROVEN = POLICY | {"name": "unproven", "slots": 4}
 
 
@@ -52,7 +54,7 @@ class NodeSetting:
 
     async def channel(self, role: Role, peer_id: str) -> grpc.aio.Channel:
         """Open a channel to the node as somebody."""
-        tls = self.router.pki.tls(role, peer_id)
+        tls = self.router.pki.standing(role, peer_id)
         channel = Channels(tls, trust_domain=DOMAIN).open(self.address, role=Role.NODE)
         self.stack.push_async_callback(channel.close)
         return channel
@@ -70,7 +72,7 @@ class NodeSetting:
     async def counted(self) -> tuple[int, int]:
         """Return the answers and the failures that the node has counted."""
         response = await (await self.ops()).GetStats(
-            ops_pb2.GetStatsRequest(), timeout=5
+            ops_pb2.GetStatsRequest(), timeout=30
         )
         answers = sum(sum(one.latency_counts) for one in response.performance)
         return answers, sum(one.failures for one in response.performance)
@@ -80,10 +82,12 @@ def node_settings(
     setting: RouterSetting,
     directory: Path,
     statistics: NodeStatisticsSettings | None = None,
+    *,
+    grant_wait_s: float = PATIENCE_S,
 ) -> NodeSettings:
     """Return settings of a node with one slot, so that queues are short."""
     return NodeSettings(
-        tls=setting.pki.tls(Role.NODE, "n1"),
+        tls=setting.pki.standing(Role.NODE, "n1"),
         server=ServerSettings(stop_grace_s=1.0),
         ops=OpsSettings(statistics_readers=("op",)),
         region="north",
@@ -95,7 +99,7 @@ def node_settings(
         registration=RegistrationSettings(router_address=setting.address, retry_s=0.05),
         policies=(PolicySettings.model_validate(POLICY),),
         stream_window_s=0.0,
-        grant_wait_s=1.0,
+        grant_wait_s=grant_wait_s,
         statistics=statistics or NodeStatisticsSettings(),
     )
 
@@ -109,17 +113,19 @@ async def federation(
     statistics: NodeStatisticsSettings | None = None,
     membership: MembershipSettings | None = None,
     instalment: int = 16,
+    grant_wait_s: float = PATIENCE_S,
 ) -> AsyncIterator[NodeSetting]:
     """Run a router and a node of it; yield once the node is registered.
 
     `membership` is the router's, which grants private answers `instalment` tokens at
-    a time. Outcomes count as soon as nobody has reported one for a moment.
+    a time; the node waits `grant_wait_s` for each. Outcomes count as soon as nobody has
+    reported one for a moment.
     """
     policies = tuple(map(PolicySettings.model_validate, (POLICY, UNPROVEN)))
     settings = router_settings(pki, directory, instalment=instalment).model_copy(
         update={
             "policies": policies,
-            "registry": RegistrySettings(lease_s=1.0),
+            "registry": RegistrySettings(lease_s=PATIENCE_S),
             "federation": membership,
             "choice": ChoiceSettings(outcome_wait_s=0.05, solve_interval_s=0.05),
         }
@@ -133,7 +139,9 @@ async def federation(
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(node_app, "served_model", _watched(setting.models))
             node = await node_app.build(
-                node_settings(setting.router, model, statistics)
+                node_settings(
+                    setting.router, model, statistics, grant_wait_s=grant_wait_s
+                )
             )
         async with running(node):
             setting.address = node.address
@@ -160,8 +168,8 @@ def _watched(seen: list[ServedModel]) -> Callable[..., ServedModel]:
 async def registered(setting: NodeSetting) -> None:
     """Return once the router lists the node's model."""
     stub = await setting.router.inference()
-    async with asyncio.timeout(20):
-        while not (await stub.ListModels(pb.ListModelsRequest(), timeout=5)).models:
+    async with asyncio.timeout(30):
+        while not (await stub.ListModels(pb.ListModelsRequest(), timeout=30)).models:
             await asyncio.sleep(0.02)
 
 

@@ -26,7 +26,7 @@ async def told(served: NodeSetting, request: pb.GenerateRequest) -> pb.CompleteR
     """Return the ids, the text and the end of a streamed answer, ids as log probs."""
     answer = pb.CompleteResponse()
     async with translated_errors():
-        async for response in (await served.direct()).Generate(request, timeout=20):
+        async for response in (await served.direct()).Generate(request, timeout=30):
             answer.text += response.chunk.text
             for token_id in response.chunk.token_ids:
                 answer.logprobs.add(token_id=token_id)

@@ -24,7 +24,7 @@ async def listed(
     async with translated_errors():
         response: engine_pb2.ListEnginesResponse = await stub.ListEngines(
             engine_pb2.ListEnginesRequest(**request),  # type: ignore[arg-type]
-            timeout=5,
+            timeout=30,
         )
     return response
 

@@ -39,7 +39,7 @@ async def refusal(served: NodeSetting, message: pb.Generation) -> str:
     stub = await served.direct()
     with pytest.raises(errors.FederationError) as raised:
         async with translated_errors():
-            await stub.Complete(pb.CompleteRequest(generation=message), timeout=10)
+            await stub.Complete(pb.CompleteRequest(generation=message), timeout=30)
     return raised.value.reason
 
 
@@ -119,7 +119,7 @@ async def test_shape_that_was_not_proved_is_refused_and_refunded(
 
     with pytest.raises(errors.PrivateNotOffered) as raised:
         async with translated_errors():
-            await stub.Complete(pb.CompleteRequest(generation=message), timeout=10)
+            await stub.Complete(pb.CompleteRequest(generation=message), timeout=30)
 
     assert raised.value.metadata["policy"] == "policies/unproven"
     assert await spent_and_held(served) == before
@@ -137,7 +137,7 @@ async def test_public_prompt_beyond_the_rows_is_refused_and_refunded(
 
     with pytest.raises(errors.PromptTooLong):
         async with translated_errors():
-            await stub.Complete(pb.CompleteRequest(generation=message), timeout=10)
+            await stub.Complete(pb.CompleteRequest(generation=message), timeout=30)
 
     assert await spent_and_held(served) == before
 
@@ -244,7 +244,7 @@ async def test_sampling_of_ones_own_is_refused_by_both(
 
     with pytest.raises(errors.NotPrivatelyServable):
         async with translated_errors():
-            await stub.Complete(pb.CompleteRequest(generation=message), timeout=10)
+            await stub.Complete(pb.CompleteRequest(generation=message), timeout=30)
     at_node = granted()
     at_node.sampling.CopyFrom(sampling)
 
@@ -276,7 +276,7 @@ async def test_unknown_speaker_is_refused_before_anything_is_reserved(
 
     with pytest.raises(errors.InvalidInput):
         async with translated_errors():
-            await stub.Complete(pb.CompleteRequest(generation=message), timeout=10)
+            await stub.Complete(pb.CompleteRequest(generation=message), timeout=30)
 
     assert await spent_and_held(served) == before
 
@@ -293,7 +293,7 @@ async def test_caller_that_leaves_pays_what_was_granted(served: NodeSetting) -> 
 
     stream.cancel()
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (await spent_and_held(served))[1]:
             await asyncio.sleep(0.02)
     spent, _ = await spent_and_held(served)
@@ -306,7 +306,7 @@ async def test_client_cannot_grant_itself(served: NodeSetting) -> None:
 
     with pytest.raises(errors.FieldInvalid) as raised:
         async with translated_errors():
-            await stub.Complete(pb.CompleteRequest(generation=granted()), timeout=10)
+            await stub.Complete(pb.CompleteRequest(generation=granted()), timeout=30)
 
     assert raised.value.metadata["field"] == "generation.private_context.grant"
 
@@ -319,7 +319,7 @@ async def test_record_that_is_no_text_is_named(served: NodeSetting) -> None:
 
     with pytest.raises(errors.RecordNotText) as raised:
         async with translated_errors():
-            await stub.Complete(pb.CompleteRequest(generation=message), timeout=10)
+            await stub.Complete(pb.CompleteRequest(generation=message), timeout=30)
 
     field = "generation.private_context.records[1].text"
     assert raised.value.metadata["field"] == field

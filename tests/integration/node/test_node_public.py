@@ -74,10 +74,10 @@ async def busy(served: NodeSetting) -> AsyncIterator[None]:
 async def test_models_are_listed_with_what_was_proved(served: NodeSetting) -> None:
     """The router shows what the node offers, the node what it serves."""
     at_router = await (await served.router.inference()).ListModels(
-        pb.ListModelsRequest(), timeout=5
+        pb.ListModelsRequest(), timeout=30
     )
     at_node = await (await served.direct()).ListModels(
-        pb.ListModelsRequest(), timeout=5
+        pb.ListModelsRequest(), timeout=30
     )
 
     (model,) = at_router.models
@@ -157,7 +157,7 @@ async def test_cancelled_request_stops_the_model_and_counts_for_nothing(
 
     stream.cancel()
 
-    await eventually(lambda: engine.load().running == 0, within_s=3)
+    await eventually(lambda: engine.load().running == 0)
     assert await served.counted() == before
 
 
@@ -169,7 +169,7 @@ async def test_prompt_beyond_the_context_is_refused(served: NodeSetting) -> None
     with pytest.raises(errors.PromptTooLong):
         async with translated_errors():
             await stub.Complete(
-                pb.CompleteRequest(generation=asking(LONG, "x" * 500)), timeout=10
+                pb.CompleteRequest(generation=asking(LONG, "x" * 500)), timeout=30
             )
 
     assert await served.counted() == before
@@ -184,7 +184,7 @@ async def test_full_node_says_so_and_counts_a_failure(served: NodeSetting) -> No
         with pytest.raises(errors.QueueFull) as raised:
             async with translated_errors():
                 await stub.Complete(
-                    pb.CompleteRequest(generation=asking(1)), timeout=10
+                    pb.CompleteRequest(generation=asking(1)), timeout=30
                 )
 
     answers, failures = await served.counted()
@@ -208,18 +208,32 @@ async def test_every_answer_counts_once(served: NodeSetting) -> None:
 async def test_missed_deadline_counts_as_a_failure(served: NodeSetting) -> None:
     """A node that is too slow has failed, even if the caller hung up first."""
     before = await served.counted()
-    stub = await served.router.inference()
 
     for _ in range(3):
+        await missed(served)
+
+    async with asyncio.timeout(30):
+        while (await served.counted())[1] < before[1] + 3:
+            await asyncio.sleep(0.02)
+    assert await served.counted() == (before[0], before[1] + 3)
+
+
+async def missed(served: NodeSetting) -> None:
+    """Miss a deadline while the node runs the request, and not on the way there."""
+    stub, engine = await served.router.inference(), served.models[0].chat
+    for within_s in (0.3, 1.0, 3.0):
+        request = pb.CompleteRequest(generation=asking(LONG))
+        call, ran = stub.Complete(request, timeout=within_s), False
+        while not call.done():
+            ran = ran or engine.load().running > 0
+            await asyncio.sleep(0.002)
         with pytest.raises(errors.DeadlineExceeded):
             async with translated_errors():
-                await stub.Complete(
-                    pb.CompleteRequest(generation=asking(LONG)), timeout=0.3
-                )
-
-    engine = served.models[0].chat
-    await eventually(lambda: engine.load().running == 0, within_s=3)
-    assert await served.counted() == (before[0], before[1] + 3)
+                await call
+        await eventually(lambda: engine.load().running == 0)
+        if ran:
+            return
+    pytest.fail("The node never ran it.")
 
 
 @pytest.mark.parametrize(
@@ -246,7 +260,7 @@ async def test_nonsense_at_the_node_has_its_reason(
 
     with pytest.raises(error):
         async with translated_errors():
-            await stub.Complete(pb.CompleteRequest(generation=message), timeout=10)
+            await stub.Complete(pb.CompleteRequest(generation=message), timeout=30)
 
 
 @pytest.mark.parametrize("role", Role)
@@ -279,15 +293,15 @@ async def test_drained_node_leaves_and_comes_back(served: NodeSetting) -> None:
     ops, stub = await served.ops(), await served.router.inference()
 
     async def models() -> list[str]:
-        response = await stub.ListModels(pb.ListModelsRequest(), timeout=5)
+        response = await stub.ListModels(pb.ListModelsRequest(), timeout=30)
         return [model.name for model in response.models]
 
-    await ops.Drain(ops_pb2.DrainRequest(), timeout=5)
+    await ops.Drain(ops_pb2.DrainRequest(), timeout=30)
     gone = await models()
-    await ops.Resume(ops_pb2.ResumeRequest(), timeout=5)
-    async with asyncio.timeout(2.0):
+    await ops.Resume(ops_pb2.ResumeRequest(), timeout=30)
+    async with asyncio.timeout(30):
         while not await models():
             await asyncio.sleep(0.02)
 
     assert gone == []
-    assert await stub.Complete(pb.CompleteRequest(generation=asking(1)), timeout=10)
+    assert await stub.Complete(pb.CompleteRequest(generation=asking(1)), timeout=30)

@@ -130,7 +130,7 @@ async def test_public_request_outside_the_bounds_is_refused_by_both(
 
     with pytest.raises(errors.FieldInvalid) as raised:
         async with translated_errors():
-            await stub.Complete(pb.CompleteRequest(generation=message), timeout=10)
+            await stub.Complete(pb.CompleteRequest(generation=message), timeout=30)
 
     assert raised.value.metadata["field"] == f"generation.sampling.{field}"
 
@@ -168,7 +168,7 @@ async def test_private_request_is_refused_by_both_before_anything_is_charged(
 
     with pytest.raises(errors.NotPrivatelyServable) as raised:
         async with translated_errors():
-            await stub.Complete(pb.CompleteRequest(generation=message), timeout=10)
+            await stub.Complete(pb.CompleteRequest(generation=message), timeout=30)
 
     assert raised.value.metadata["field"] == f"generation.sampling.{field}"
     after = await served.router.account()

@@ -95,7 +95,7 @@ async def test_node_with_shards_alone_registers_and_offers_no_model(
         async with running(node), asyncio.timeout(30):
             registry = await setting.registry()
             request = registry_pb2.ListNodesRequest()
-            while not (found := (await registry.ListNodes(request, timeout=5)).nodes):
+            while not (found := (await registry.ListNodes(request, timeout=30)).nodes):
                 await asyncio.sleep(0.02)
 
     (registered,) = found

@@ -61,7 +61,7 @@ async def complete(
 async def stats(setting: NodeSetting) -> tuple[ops_pb2.GetStatsResponse, ...]:
     """Return the router's own statistics, and the node's."""
     found = [
-        await stub.GetStats(ops_pb2.GetStatsRequest(), timeout=5)
+        await stub.GetStats(ops_pb2.GetStatsRequest(), timeout=30)
         for stub in (await setting.router.ops(), await setting.ops())
     ]
     return tuple(found)
@@ -75,7 +75,7 @@ async def test_each_block_gets_a_request_from_one_member(limited: NodeSetting) -
     async for _ in call:
         pass
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             router, node = await stats(limited)
             if sum(one.successes for one in router.patterns) == 2:

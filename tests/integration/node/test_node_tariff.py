@@ -34,9 +34,9 @@ class Metered:
     ) -> registry_pb2.Node:
         """Return the node as the router shows it, once it is as wanted."""
         stub = await self.router.registry()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while True:
-                told = await stub.ListNodes(registry_pb2.ListNodesRequest(), timeout=5)
+                told = await stub.ListNodes(registry_pb2.ListNodesRequest(), timeout=30)
                 for node in told.nodes:
                     if node.models and wanted(node):
                         return node

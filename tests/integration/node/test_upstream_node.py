@@ -109,6 +109,7 @@ def settings_of(setting: RouterSetting, model: Path, port: int) -> NodeSettings:
             "model": str(model),
             "context_tokens_max": 128,
             "health_path": "/health",
+            "connect_timeout_s": 30.0,
         }
     )
     return NodeSettings(
@@ -125,9 +126,9 @@ def settings_of(setting: RouterSetting, model: Path, port: int) -> NodeSettings:
 async def offered(setting: RouterSetting, count: int) -> list[pb.Model]:
     """Return the models that can be asked for, once there are `count`."""
     stub = await setting.inference()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while True:
-            found = await stub.ListModels(pb.ListModelsRequest(), timeout=5)
+            found = await stub.ListModels(pb.ListModelsRequest(), timeout=30)
             if len(found.models) == count:
                 return list(found.models)
             await asyncio.sleep(0.05)

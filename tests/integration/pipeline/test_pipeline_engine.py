@@ -122,7 +122,7 @@ async def test_private_job_is_refused_with_the_reason(engine: PipelineEngine) ->
 
 async def test_probe_and_facts_tell_of_the_chain(engine: PipelineEngine) -> None:
     """The node offers the model while it can be run, and operators see where."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while engine.directory.chain_now(Wish(tokens=1)) is None:
             await asyncio.sleep(0.01)
 

@@ -355,7 +355,7 @@ async def test_connection_without_tls_is_not_made(pair: Processes) -> None:
 def _list_models(channel: grpc.aio.Channel, trace: Traced) -> object:
     stub = inference_pb2_grpc.InferenceServiceStub(channel)
     return stub.ListModels(
-        inference_pb2.ListModelsRequest(), timeout=10, metadata=trace.metadata
+        inference_pb2.ListModelsRequest(), timeout=30, metadata=trace.metadata
     )
 
 
@@ -368,7 +368,7 @@ def _empty_call(channel: grpc.aio.Channel, method: object) -> object:
         (True, False): channel.stream_unary,
     }[method.client_streaming, method.server_streaming](path)  # type: ignore[attr-defined]
     request = iter(()) if method.client_streaming else b""  # type: ignore[attr-defined]
-    call = made(request, timeout=10)
+    call = made(request, timeout=30)
     return call.read() if method.server_streaming else call  # type: ignore[attr-defined]
 
 

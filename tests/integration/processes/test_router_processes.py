@@ -43,7 +43,7 @@ async def test_router_killed_between_reserve_and_commit_charges_what_it_granted(
         async def returned() -> bool:
             return await calls.nodes() == set(pair.nodes)
 
-        await until(returned, what="the nodes register again", within_s=15)
+        await until(returned, what="the nodes register again")
         with pytest.raises(RequestAlreadyServed):
             async with translated_errors():
                 await calls.complete(generation)

@@ -14,6 +14,7 @@ from federated_router.kit import errors
 from federated_router.kit.clock import ManualClock
 from federated_router.kit.grpc_client import translated_errors
 from federated_router.kit.identity import Role
+from federated_router.registry.registry import RegistrySettings
 from tests.support.fix_pki import Pki
 from tests.support.fix_router import RouterSetting, generation, router_settings
 from tests.support.running import running
@@ -32,7 +33,10 @@ async def timed(
     pki: Pki, tmp_path: Path, clock: ManualClock
 ) -> AsyncIterator[RouterSetting]:
     """Run a router on the test's clock."""
-    daemon = await build(router_settings(pki, tmp_path), clock)
+    settings = router_settings(pki, tmp_path).model_copy(
+        update={"registry": RegistrySettings(lease_s=LEASE_S, pause_s_max=0.0)}
+    )
+    daemon = await build(settings, clock)
     async with running(daemon), AsyncExitStack() as stack:
         yield RouterSetting(pki, daemon.address, stack)
 
@@ -58,7 +62,7 @@ class Node:
         )
         async with translated_errors():
             response = await self._stub.RegisterNode(
-                pb.RegisterNodeRequest(node=node), timeout=5
+                pb.RegisterNodeRequest(node=node), timeout=30
             )
         self.lease_id = response.lease_id
         return float(response.lease_duration.ToTimedelta().total_seconds())
@@ -72,7 +76,7 @@ class Node:
                     lease_id=lease_id or self.lease_id,
                     load=pb.NodeLoad(requests_running=2, requests_waiting=1),
                 ),
-                timeout=5,
+                timeout=30,
             )
 
     async def leave(self, lease_id: str = "") -> None:
@@ -82,7 +86,7 @@ class Node:
                 pb.DeregisterNodeRequest(
                     name=self.name, lease_id=lease_id or self.lease_id
                 ),
-                timeout=5,
+                timeout=30,
             )
 
 
@@ -95,7 +99,7 @@ async def node_of(router: RouterSetting, node_id: str) -> Node:
 async def listed(router: RouterSetting) -> list[str]:
     """Return who is listed now."""
     response = await (await router.registry()).ListNodes(
-        pb.ListNodesRequest(), timeout=5
+        pb.ListNodesRequest(), timeout=30
     )
     return [node.name for node in response.nodes]
 
@@ -126,7 +130,7 @@ async def test_renewing_node_stays_and_shows_its_load(
         await node.renew()
 
     response = await (await timed.registry()).GetNode(
-        pb.GetNodeRequest(name="nodes/n1"), timeout=5
+        pb.GetNodeRequest(name="nodes/n1"), timeout=30
     )
 
     shown = response.node
@@ -201,7 +205,7 @@ async def test_pages_are_walked_by_token(timed: RouterSetting) -> None:
     sizes, names, token = [], [], ""
     while not names or token:
         response = await registry.ListNodes(
-            pb.ListNodesRequest(page_size=3, page_token=token), timeout=5
+            pb.ListNodesRequest(page_size=3, page_token=token), timeout=30
         )
         sizes.append(len(response.nodes))
         names += [node.name for node in response.nodes]
@@ -231,7 +235,7 @@ async def test_wrong_question_has_its_reason(
 
     with pytest.raises(error):
         async with translated_errors():
-            await getattr(registry, asked)(request_, timeout=5)
+            await getattr(registry, asked)(request_, timeout=30)
 
 
 async def test_drained_node_renews_and_gets_nothing(timed: RouterSetting) -> None:
@@ -240,14 +244,16 @@ async def test_drained_node_renews_and_gets_nothing(timed: RouterSetting) -> Non
     await node.register()
     registry, stub = await timed.registry(), await timed.inference()
 
-    response = await registry.DrainNode(pb.DrainNodeRequest(name="nodes/n1"), timeout=5)
+    response = await registry.DrainNode(
+        pb.DrainNodeRequest(name="nodes/n1"), timeout=30
+    )
     await node.renew()
 
     assert response.node.state == pb.Node.STATE_DRAINING
     with pytest.raises(errors.NoNodeAvailable):
         async with translated_errors():
             await stub.Complete(
-                inference.CompleteRequest(generation=generation()), timeout=5
+                inference.CompleteRequest(generation=generation()), timeout=30
             )
 
 

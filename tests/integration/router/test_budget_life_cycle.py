@@ -38,7 +38,7 @@ async def create(router: RouterSetting, **fields: object) -> pb.Account:
     async with translated_errors():
         response = await (await operator(router)).CreateAccount(
             pb.CreateAccountRequest(account=pb.Account(**(told | fields))),  # type: ignore[arg-type]
-            timeout=5,
+            timeout=30,
         )
     account: pb.Account = response.account
     return account
@@ -51,7 +51,7 @@ async def complete(
     async with translated_errors():
         response: inference.CompleteResponse = await (
             await router.inference()
-        ).Complete(inference.CompleteRequest(generation=message), timeout=10)
+        ).Complete(inference.CompleteRequest(generation=message), timeout=30)
     return response
 
 
@@ -144,12 +144,12 @@ async def test_batches_open_by_an_operator_and_begin_a_window(
     with pytest.raises(errors.BlockUnknown):
         await complete(router, of_batch("p-1", "may"))
     opened = await stub.OpenBlock(
-        pb.OpenBlockRequest(dataset="datasets/d", batch="may"), timeout=5
+        pb.OpenBlockRequest(dataset="datasets/d", batch="may"), timeout=30
     )
     await complete(router, of_batch("p-2", "may"))
     spent = (await router.account()).spent_units
     await stub.OpenBlock(
-        pb.OpenBlockRequest(dataset="datasets/d", batch="june"), timeout=5
+        pb.OpenBlockRequest(dataset="datasets/d", batch="june"), timeout=30
     )
 
     ward, may = await router.account(), await router.account("accounts/block-d.may")
@@ -168,7 +168,7 @@ async def test_client_cannot_open_blocks_or_name_them_as_accounts(
     with pytest.raises(errors.RoleNotAllowed):
         async with translated_errors():
             await client.OpenBlock(
-                pb.OpenBlockRequest(dataset="datasets/d", batch="x"), timeout=5
+                pb.OpenBlockRequest(dataset="datasets/d", batch="x"), timeout=30
             )
     with pytest.raises(errors.FieldInvalid):
         await create(router, name="accounts/block-d.x", kind=pb.Account.KIND_BLOCK)
@@ -181,14 +181,14 @@ async def test_early_renewal_takes_two_people(router: RouterSetting) -> None:
     await complete(router, private())
     one, other = await operator(router), await operator(router, "op-2")
     proposed = await one.ProposeRenewal(
-        pb.ProposeRenewalRequest(name=WARD, reason="audit week"), timeout=5
+        pb.ProposeRenewalRequest(name=WARD, reason="audit week"), timeout=30
     )
     approval = pb.ApproveRenewalRequest(name=WARD, proposal=proposed.proposal)
 
     with pytest.raises(errors.SecondPersonNeeded):
         async with translated_errors():
-            await one.ApproveRenewal(approval, timeout=5)
-    renewed = (await other.ApproveRenewal(approval, timeout=5)).account
+            await one.ApproveRenewal(approval, timeout=30)
+    renewed = (await other.ApproveRenewal(approval, timeout=30)).account
 
     assert renewed.spent_units == 0
     assert renewed.lifetime_units == 2 * TOKEN_UNITS
@@ -197,7 +197,7 @@ async def test_early_renewal_takes_two_people(router: RouterSetting) -> None:
     )
     with pytest.raises(errors.ProposalUnknown):
         async with translated_errors():
-            await other.ApproveRenewal(approval, timeout=5)
+            await other.ApproveRenewal(approval, timeout=30)
 
 
 async def test_closed_account_serves_nobody_and_stays_readable(
@@ -211,7 +211,7 @@ async def test_closed_account_serves_nobody_and_stays_readable(
 
     for _ in range(2):
         closed = await stub.CloseAccount(
-            pb.CloseAccountRequest(name=WARD, reason="study over"), timeout=5
+            pb.CloseAccountRequest(name=WARD, reason="study over"), timeout=30
         )
     with pytest.raises(errors.AccountClosed):
         await complete(router, private("p-2"))
@@ -239,7 +239,7 @@ async def test_price_names_every_account_and_charges_none(
             selection=inference.SELECTION_BY_ID,
             records=[pb.RecordReference(id="rec-0")],
         ),
-        timeout=5,
+        timeout=30,
     )
 
     worst = {one.account: one.worst_case_units for one in price.accounts}
@@ -269,12 +269,13 @@ async def test_price_names_every_account_and_charges_none(
         ),
     ],
 )
+@pytest.mark.asyncio(loop_scope="module")
 async def test_terms_that_cannot_be_kept_are_refused(
-    router: RouterSetting, fields: dict[str, object], field: str
+    refusing: RouterSetting, fields: dict[str, object], field: str
 ) -> None:
     """One reason, and the field that is wrong."""
     with pytest.raises(errors.FieldInvalid) as caught:
-        await create(router, **fields)
+        await create(refusing, **fields)
 
     assert caught.value.metadata["field"] == field
 
@@ -287,7 +288,7 @@ async def test_second_approval_by_somebody_else_is_refused_to_clients(
 
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await client.ApproveRenewal(
-            pb.ApproveRenewalRequest(name=WARD, proposal="x"), timeout=5
+            pb.ApproveRenewalRequest(name=WARD, proposal="x"), timeout=30
         )
 
     assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED

@@ -14,6 +14,9 @@ from tests.support.fix_router import RouterSetting, changed, generation
 from tests.support.running import eventually
 from tests.support.scripted_node import Events, chunk, finished, started
 
+DEADLINES_S = (0.4, 2.0, 10.0)
+"""On a busy machine a call may miss the first one before it reaches the node."""
+
 
 async def collect(call: object) -> list[pb.GenerateResponse]:
     """Return every event of a stream, errors translated."""
@@ -32,7 +35,7 @@ async def test_answer_is_relayed_in_order(router: RouterSetting) -> None:
     stub = await router.inference()
 
     events = await collect(
-        stub.Generate(pb.GenerateRequest(generation=generation()), timeout=5)
+        stub.Generate(pb.GenerateRequest(generation=generation()), timeout=30)
     )
 
     assert kinds(events) == ["started", "chunk", "chunk", "finished"]
@@ -51,7 +54,7 @@ async def test_lost_node_before_first_chunk_is_replaced(router: RouterSetting) -
     stub = await router.inference()
 
     events = await collect(
-        stub.Generate(pb.GenerateRequest(generation=generation()), timeout=5)
+        stub.Generate(pb.GenerateRequest(generation=generation()), timeout=30)
     )
 
     assert kinds(events) == ["started", "chunk", "chunk", "finished"]
@@ -75,7 +78,7 @@ async def test_lost_node_after_first_chunk_is_the_callers_to_hear(
 
     with pytest.raises(errors.NodeLost):
         await collect(
-            stub.Generate(pb.GenerateRequest(generation=generation()), timeout=5)
+            stub.Generate(pb.GenerateRequest(generation=generation()), timeout=30)
         )
     assert not second.requests
 
@@ -92,7 +95,7 @@ async def test_full_node_is_passed_over(router: RouterSetting) -> None:
     stub = await router.inference()
 
     response = await stub.Complete(
-        pb.CompleteRequest(generation=generation()), timeout=5
+        pb.CompleteRequest(generation=generation()), timeout=30
     )
 
     assert response.started.node == "nodes/n2"
@@ -112,7 +115,7 @@ async def test_every_node_full_is_said_with_time_to_wait(router: RouterSetting) 
 
     with pytest.raises(errors.QueueFull) as raised:
         async with translated_errors():
-            await stub.Complete(pb.CompleteRequest(generation=generation()), timeout=5)
+            await stub.Complete(pb.CompleteRequest(generation=generation()), timeout=30)
 
     assert raised.value.retry_after_s == pytest.approx(1.5)
 
@@ -131,7 +134,7 @@ async def test_attempts_are_limited(router: RouterSetting) -> None:
 
     with pytest.raises(errors.QueueFull):
         async with translated_errors():
-            await stub.Complete(pb.CompleteRequest(generation=generation()), timeout=5)
+            await stub.Complete(pb.CompleteRequest(generation=generation()), timeout=30)
 
     assert sum(len(node.requests) for node in nodes) == 3
 
@@ -149,7 +152,7 @@ async def test_callers_mistake_is_not_retried(router: RouterSetting) -> None:
 
     with pytest.raises(errors.PromptTooLong):
         await collect(
-            stub.Generate(pb.GenerateRequest(generation=generation()), timeout=5)
+            stub.Generate(pb.GenerateRequest(generation=generation()), timeout=30)
         )
     assert not second.requests
 
@@ -191,12 +194,14 @@ async def test_deadline_holds_on_both_hops(router: RouterSetting) -> None:
     node.script = slow
     stub = await router.inference()
 
-    with pytest.raises(errors.DeadlineExceeded):
-        await collect(
-            stub.Generate(pb.GenerateRequest(generation=generation()), timeout=0.4)
-        )
+    for within_s in DEADLINES_S:
+        request = pb.GenerateRequest(generation=generation())
+        with pytest.raises(errors.DeadlineExceeded):
+            await collect(stub.Generate(request, timeout=within_s))
+        if allowed_s:
+            break
 
-    assert 0 < allowed_s[0] <= 0.4
+    assert 0 < allowed_s[0] <= within_s
     await eventually(lambda: node.cancelled == 1)
 
 
@@ -229,7 +234,7 @@ async def test_unknown_model_is_named(router: RouterSetting) -> None:
         await collect(
             stub.Generate(
                 pb.GenerateRequest(generation=generation(model="models/other")),
-                timeout=5,
+                timeout=30,
             )
         )
 
@@ -242,7 +247,7 @@ async def test_router_starts_with_no_node(router: RouterSetting) -> None:
 
     with pytest.raises(errors.NoNodeAvailable) as raised:
         await collect(
-            stub.Generate(pb.GenerateRequest(generation=generation()), timeout=5)
+            stub.Generate(pb.GenerateRequest(generation=generation()), timeout=30)
         )
 
     assert raised.value.retry_after_s is not None
@@ -285,21 +290,21 @@ async def test_router_starts_with_no_node(router: RouterSetting) -> None:
         ),
     ],
 )
+@pytest.mark.asyncio(loop_scope="module")
 async def test_bad_input_names_its_field(
-    router: RouterSetting, fields: dict[str, object], reason: str, field: str
+    refusing: RouterSetting, fields: dict[str, object], reason: str, field: str
 ) -> None:
     """One reason and the field, and no node hears of it."""
-    node = await router.node("n1")
-    stub = await router.inference()
+    stub = await refusing.inference()
 
     with pytest.raises(errors.InvalidInput) as raised:
         await collect(
-            stub.Generate(pb.GenerateRequest(generation=changed(fields)), timeout=5)
+            stub.Generate(pb.GenerateRequest(generation=changed(fields)), timeout=30)
         )
 
     assert raised.value.reason == reason
     assert raised.value.metadata["field"] == field
-    assert not node.requests
+    assert not refusing.nodes["n1"].requests
 
 
 @pytest.mark.parametrize(
@@ -325,14 +330,15 @@ async def test_bad_input_names_its_field(
         ),
     ],
 )
+@pytest.mark.asyncio(loop_scope="module")
 async def test_required_fields_are_enforced_at_any_depth(
-    router: RouterSetting, request_: pb.GenerateRequest, field: str
+    refusing: RouterSetting, request_: pb.GenerateRequest, field: str
 ) -> None:
     """The contract's REQUIRED marks are the validation."""
-    stub = await router.inference()
+    stub = await refusing.inference()
 
     with pytest.raises(errors.FieldRequired) as raised:
-        await collect(stub.Generate(request_, timeout=5))
+        await collect(stub.Generate(request_, timeout=30))
 
     assert raised.value.metadata["field"] == field
 
@@ -347,7 +353,7 @@ async def test_in_flight_is_counted_before_dispatch_and_uncounted_after(
 
     async def look(_: pb.Generation, __: grpc.aio.ServicerContext) -> Events:
         response = await registry.GetNode(
-            registry_pb2.GetNodeRequest(name="nodes/n1"), timeout=5
+            registry_pb2.GetNodeRequest(name="nodes/n1"), timeout=30
         )
         seen.append(response.node.requests_in_flight)
         yield started()
@@ -356,10 +362,12 @@ async def test_in_flight_is_counted_before_dispatch_and_uncounted_after(
     node.script = look
     stub = await router.inference()
 
-    await collect(stub.Generate(pb.GenerateRequest(generation=generation()), timeout=5))
+    await collect(
+        stub.Generate(pb.GenerateRequest(generation=generation()), timeout=30)
+    )
 
     after = await registry.GetNode(
-        registry_pb2.GetNodeRequest(name="nodes/n1"), timeout=5
+        registry_pb2.GetNodeRequest(name="nodes/n1"), timeout=30
     )
     assert (seen, after.node.requests_in_flight) == ([1], 0)
 
@@ -370,7 +378,7 @@ async def test_auto_takes_any_model_and_says_which(router: RouterSetting) -> Non
     stub = await router.inference()
 
     response = await stub.Complete(
-        pb.CompleteRequest(generation=generation(model="models/auto")), timeout=5
+        pb.CompleteRequest(generation=generation(model="models/auto")), timeout=30
     )
 
     assert response.started.model == "models/m"
@@ -382,12 +390,12 @@ async def test_strategy_is_switched_while_running(router: RouterSetting) -> None
     nodes = [await router.node("n1"), await router.node("n2")]
     routing = await router.routing()
     await routing.SetStrategy(
-        routing_pb2.SetStrategyRequest(strategy="round_robin"), timeout=5
+        routing_pb2.SetStrategyRequest(strategy="round_robin"), timeout=30
     )
     stub = await router.inference()
 
     for _ in range(4):
-        await stub.Complete(pb.CompleteRequest(generation=generation()), timeout=5)
+        await stub.Complete(pb.CompleteRequest(generation=generation()), timeout=30)
 
     assert [len(node.requests) for node in nodes] == [2, 2]
 
@@ -396,11 +404,11 @@ async def test_drained_node_gets_no_new_work(router: RouterSetting) -> None:
     """An operator takes a node out without killing what runs there."""
     first, second = await router.node("n1"), await router.node("n2")
     registry = await router.registry()
-    await registry.DrainNode(registry_pb2.DrainNodeRequest(name="nodes/n1"), timeout=5)
+    await registry.DrainNode(registry_pb2.DrainNodeRequest(name="nodes/n1"), timeout=30)
     stub = await router.inference()
 
     for _ in range(3):
-        await stub.Complete(pb.CompleteRequest(generation=generation()), timeout=5)
+        await stub.Complete(pb.CompleteRequest(generation=generation()), timeout=30)
 
     assert (len(first.requests), len(second.requests)) == (0, 3)
 
@@ -417,4 +425,4 @@ async def test_node_may_not_ask_the_router_to_generate(router: RouterSetting) ->
 
     with pytest.raises(errors.RoleNotAllowed):
         async with translated_errors():
-            await call(pb.CompleteRequest(generation=generation()), timeout=5)
+            await call(pb.CompleteRequest(generation=generation()), timeout=30)

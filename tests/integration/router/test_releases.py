@@ -54,7 +54,7 @@ async def release(
     async with translated_errors():
         response: pb.ReleaseNumberResponse = await (
             await client(router, user)
-        ).ReleaseNumber(request, timeout=10)
+        ).ReleaseNumber(request, timeout=30)
     return response
 
 
@@ -109,7 +109,7 @@ async def test_counts_and_choices_are_published(router: RouterSetting) -> None:
     await router.open_dataset()
     stub = await client(router)
 
-    published = await stub.ReleaseCounts(counts("c-1"), timeout=10)
+    published = await stub.ReleaseCounts(counts("c-1"), timeout=30)
     chosen = await stub.SelectOption(
         pb.SelectOptionRequest(
             scope=pb.ReleaseScope(request_id="o-1", dataset="datasets/d"),
@@ -117,7 +117,7 @@ async def test_counts_and_choices_are_published(router: RouterSetting) -> None:
             sensitivity="1",
             temperature="10",
         ),
-        timeout=10,
+        timeout=30,
     )
 
     assert len(published.counts) == 2
@@ -137,7 +137,7 @@ async def test_noise_has_the_deviation_that_it_says(router: RouterSetting) -> No
 
     noise = []
     for turn in range(30):
-        published = await stub.ReleaseCounts(counts(f"c-{turn}"), timeout=10)
+        published = await stub.ReleaseCounts(counts(f"c-{turn}"), timeout=30)
         noise += [published.counts[0] - 100, published.counts[1] - 200]
 
     assert 5.8 < statistics.stdev(noise) < 15.0
@@ -183,10 +183,10 @@ async def test_blocks_that_are_read_are_charged(router: RouterSetting) -> None:
                 ),
             )
         ),
-        timeout=5,
+        timeout=30,
     )
     await stub.OpenBlock(
-        budget_pb2.OpenBlockRequest(dataset="datasets/d", batch="may"), timeout=5
+        budget_pb2.OpenBlockRequest(dataset="datasets/d", batch="may"), timeout=30
     )
     request = number()
     with pytest.raises(errors.FieldInvalid):
@@ -211,17 +211,16 @@ async def test_blocks_that_are_read_are_charged(router: RouterSetting) -> None:
         ({"scope": pb.ReleaseScope(dataset="d")}, "scope.dataset"),
     ],
 )
+@pytest.mark.asyncio(loop_scope="module")
 async def test_request_that_cannot_be_drawn_costs_nothing(
-    router: RouterSetting, change: dict[str, object], field: str
+    refusing: RouterSetting, change: dict[str, object], field: str
 ) -> None:
     """One reason, the field, and no charge."""
-    await router.open_dataset()
-
     with pytest.raises(errors.FieldInvalid) as caught:
-        await release(router, number(**change))  # type: ignore[arg-type]
+        await release(refusing, number(**change))  # type: ignore[arg-type]
 
     assert caught.value.metadata["field"] == field
-    assert (await router.account()).spent_units == 0
+    assert (await refusing.account()).spent_units == 0
 
 
 async def test_missing_mechanism_is_named(router: RouterSetting) -> None:

@@ -12,6 +12,7 @@ import pytest
 from federated_router.api.v1 import inference_pb2 as pb
 from federated_router.api.v1 import routing_pb2
 from federated_router.kit import errors
+from federated_router.kit.clock import Clock, ManualClock
 from federated_router.kit.grpc_client import translated_errors
 from tests.support.fix_pki import Pki
 from tests.support.fix_router import RouterSetting, generation, router_in
@@ -19,7 +20,7 @@ from tests.support.reciting import reciting
 from tests.support.running import eventually
 from tests.support.scripted_node import Events, ScriptedNode, chunk, finished, started
 
-OPEN_S = 0.5
+OPEN_S = 60.0
 BREAKERS = {
     "failures_max": 2,
     "open_s": OPEN_S,
@@ -30,13 +31,13 @@ BREAKERS = {
 
 @asynccontextmanager
 async def routing_by(
-    pki: Pki, directory: Path, **proxy: object
+    pki: Pki, directory: Path, *, clock: Clock | None = None, **proxy: object
 ) -> AsyncIterator[RouterSetting]:
     """Run a router that takes its nodes in turn."""
-    async with router_in(pki, directory, proxy=proxy) as router:
+    async with router_in(pki, directory, proxy=proxy, clock=clock) as router:
         routing = await router.routing()
         await routing.SetStrategy(
-            routing_pb2.SetStrategyRequest(strategy="round_robin"), timeout=5
+            routing_pb2.SetStrategyRequest(strategy="round_robin"), timeout=30
         )
         yield router
 
@@ -46,7 +47,7 @@ async def complete(router: RouterSetting) -> pb.CompleteResponse:
     stub = await router.inference()
     async with translated_errors():
         response: pb.CompleteResponse = await stub.Complete(
-            pb.CompleteRequest(generation=generation()), timeout=10
+            pb.CompleteRequest(generation=generation()), timeout=30
         )
     return response
 
@@ -61,7 +62,8 @@ async def test_node_that_fails_is_left_alone_and_tried_again(
     pki: Pki, tmp_path: Path
 ) -> None:
     """Two failures open its breaker; once its time is over one probe closes it."""
-    async with routing_by(pki, tmp_path, breakers=BREAKERS) as router:
+    clock = ManualClock()
+    async with routing_by(pki, tmp_path, clock=clock, breakers=BREAKERS) as router:
         sick, well = await router.node("n1"), await router.node("n2")
         sick.script = die
         for _ in range(12):
@@ -69,7 +71,7 @@ async def test_node_that_fails_is_left_alone_and_tried_again(
         while_open = len(sick.requests)
 
         sick.script = sick.answer
-        await asyncio.sleep(OPEN_S)
+        await clock.advance(OPEN_S)
         for _ in range(6):
             await complete(router)
 
@@ -87,7 +89,7 @@ async def test_blocked_node_is_explained(pki: Pki, tmp_path: Path) -> None:
             await complete(router)
 
         response = await (await router.routing()).ExplainRoute(
-            routing_pb2.ExplainRouteRequest(generation=generation()), timeout=5
+            routing_pb2.ExplainRouteRequest(generation=generation()), timeout=30
         )
 
     refused = {one.node: one.rejected_by for one in response.candidates}
@@ -98,8 +100,7 @@ async def test_node_that_registers_anew_is_trusted_again(
     pki: Pki, tmp_path: Path
 ) -> None:
     """The block was of a process that is gone."""
-    blocks = {**BREAKERS, "open_s": 60.0, "open_s_max": 60.0}
-    async with routing_by(pki, tmp_path, breakers=blocks) as router:
+    async with routing_by(pki, tmp_path, breakers=BREAKERS) as router:
         sick, _ = await router.node("n1"), await router.node("n2")
         sick.script = die
         for _ in range(6):
@@ -161,7 +162,7 @@ async def slow_node(router: RouterSetting, hedging_from: int) -> ScriptedNode:
     stub = await router.inference()
     for _ in range(hedging_from):
         request = pb.GenerateRequest(generation=generation())
-        _ = [event async for event in stub.Generate(request, timeout=5)]
+        _ = [event async for event in stub.Generate(request, timeout=30)]
 
     async def silent(_: pb.Generation, __: object) -> Events:
         yield started("nodes/n1")
@@ -194,31 +195,34 @@ async def test_slow_stream_is_asked_for_twice_and_answered_once(
 async def test_nothing_is_asked_for_twice_unless_configured(
     pki: Pki, tmp_path: Path
 ) -> None:
-    """The silent node keeps its request until its caller's time is over."""
+    """The silent node keeps its request, long after another would be asked."""
     async with routing_by(pki, tmp_path) as router:
         slow = await slow_node(router, hedging_from=6)
-        stub = await router.inference()
-        ended = 0
-        for _ in range(2):
-            request = pb.GenerateRequest(generation=generation())
-            try:
-                _ = [one async for one in stub.Generate(request, timeout=0.6)]
-            except grpc.aio.AioRpcError as error:
-                ended += error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-        before = len(slow.requests)
+        asking = [asyncio.ensure_future(complete(router)) for _ in range(2)]
+        await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+        await eventually(lambda: len(slow.requests) == 4)
+        await asyncio.sleep(5 * HEDGING["after_s_min"])
+        answered = [one.done() for one in asking]
+        sent = sum(len(node.requests) for node in router.nodes.values())
+        for one in asking:
+            one.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
 
-    assert ended == 1
-    assert before == 4
+    assert sorted(answered) == [False, True]
+    assert sent == 8
 
 
-async def test_chunks_that_come_together_leave_together(router: RouterSetting) -> None:
+async def test_chunks_that_come_together_leave_together(
+    pki: Pki, tmp_path: Path
+) -> None:
     """A burst takes far fewer messages, and is the same answer."""
-    node = await router.node("n1")
-    node.script = reciting(node, tokens=2000)
-    stub = await router.inference()
-    request = pb.GenerateRequest(generation=generation())
+    async with router_in(pki, tmp_path, proxy={"stream_gather_s": 0.05}) as router:
+        node = await router.node("n1")
+        node.script = reciting(node, tokens=2000)
+        stub = await router.inference()
+        request = pb.GenerateRequest(generation=generation())
 
-    events = [one async for one in stub.Generate(request, timeout=20)]
+        events = [one async for one in stub.Generate(request, timeout=30)]
 
     chunks = [event.chunk for event in events if event.HasField("chunk")]
     assert [one for part in chunks for one in part.token_ids] == [*range(100, 2100)]

@@ -16,6 +16,8 @@ from tests.support.reciting import TOKENS, recital, reciting
 from tests.support.running import eventually
 from tests.support.scripted_node import Events, ScriptedNode, chunk, started
 
+STALL_S = 1.0
+
 
 async def answer(
     router: RouterSetting, asked: pb.Generation | None = None
@@ -24,7 +26,7 @@ async def answer(
     stub = await router.inference()
     request = pb.GenerateRequest(generation=asked or generation())
     async with translated_errors():
-        return [event async for event in stub.Generate(request, timeout=10)]
+        return [event async for event in stub.Generate(request, timeout=30)]
 
 
 def told(events: list[pb.GenerateResponse]) -> tuple[list[int], str, list[int]]:
@@ -200,7 +202,7 @@ async def test_nobody_left_to_go_on_is_a_lost_node(router: RouterSetting) -> Non
 @pytest.fixture
 async def impatient(pki: Pki, tmp_path: Path) -> AsyncIterator[RouterSetting]:
     """Run a router that gives a silent node up soon."""
-    async with router_in(pki, tmp_path, proxy={"stream_stall_s": 0.3}) as setting:
+    async with router_in(pki, tmp_path, proxy={"stream_stall_s": STALL_S}) as setting:
         yield setting
 
 
@@ -231,7 +233,7 @@ async def test_slow_first_token_is_no_silence(impatient: RouterSetting) -> None:
 
     async def think(asked: pb.Generation, context: object) -> Events:
         yield started(node.name)
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(1.5 * STALL_S)
         async with aclosing(whole(asked, context)) as events:
             await anext(events)
             async for event in events:

@@ -67,7 +67,7 @@ async def completed(
     """Return the answer; raise the federation's error."""
     try:
         answer: pb.CompleteResponse = await stub.Complete(
-            pb.CompleteRequest(generation=asked), timeout=10
+            pb.CompleteRequest(generation=asked), timeout=30
         )
     except grpc.aio.AioRpcError as error:
         raise translate(error) from error
@@ -141,7 +141,7 @@ async def test_outcome_is_taken_from_who_asked_and_from_nobody_else(
         stub = routing_pb2_grpc.RoutingServiceStub(channel)
         try:
             answer: routing_pb2.ReportOutcomeResponse = await stub.ReportOutcome(
-                report, timeout=5
+                report, timeout=30
             )
         except grpc.aio.AioRpcError as error:
             raise translate(error) from error
@@ -163,9 +163,9 @@ async def test_load_counts_what_was_served_and_each_client_sees_its_own_footprin
     alice = load_pb2_grpc.LoadServiceStub(await whole.channel(Role.CLIENT, "alice"))
     ask = load_pb2.ListFootprintsRequest()
 
-    load = await operator.GetLoad(load_pb2.GetLoadRequest(), timeout=5)
-    everybody = await operator.ListFootprints(ask, timeout=5)
-    own = await alice.ListFootprints(ask, timeout=5)
+    load = await operator.GetLoad(load_pb2.GetLoadRequest(), timeout=30)
+    everybody = await operator.ListFootprints(ask, timeout=30)
+    own = await alice.ListFootprints(ask, timeout=30)
 
     assert [one.node for one in load.nodes] == ["nodes/n1"]
     assert load.nodes[0].requests_per_second > 0

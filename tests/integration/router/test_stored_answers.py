@@ -26,7 +26,7 @@ async def complete(
     stub = await router.inference(user)
     async with translated_errors():
         response: pb.CompleteResponse = await stub.Complete(
-            pb.CompleteRequest(generation=message), timeout=10
+            pb.CompleteRequest(generation=message), timeout=30
         )
     return response
 

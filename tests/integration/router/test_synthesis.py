@@ -155,7 +155,7 @@ async def test_price_is_told_without_a_job(
     request = job_request()
     request.validate_only = True
     async with translated_errors():
-        answer = await caller.stub.CreateSynthesis(request, timeout=10)
+        answer = await caller.stub.CreateSynthesis(request, timeout=30)
 
     assert answer.price.worst_case_units == TOKENS_MAX * TOKEN_UNITS
     assert not answer.HasField("synthesis")

@@ -41,7 +41,7 @@ async def test_limits_of_jobs_are_enforced(pki: Pki, tmp_path: Path) -> None:
             await caller.create(job_request(request_id="job-2"))
 
         live = asyncio.create_task(caller.sample(0))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not node.requests:
                 await asyncio.sleep(0.01)
         with pytest.raises(errors.QueueFull):
@@ -87,7 +87,7 @@ async def test_blocks_are_charged_batch_by_batch(router: RouterSetting) -> None:
                 ),
             )
         ),
-        timeout=5,
+        timeout=30,
     )
     node = await router.node("n1")
     caller = await Caller.of(router)

@@ -114,7 +114,7 @@ async def test_job_is_not_closed_while_a_batch_is_sampled(
     caller = await Caller.of(router)
     await caller.create(job_request())
     running = asyncio.create_task(caller.sample(0))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not node.requests:
             await asyncio.sleep(0.01)
 

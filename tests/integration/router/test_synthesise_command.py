@@ -142,6 +142,7 @@ async def test_interrupted_command_goes_on(desk: Desk, node: ScriptedNode) -> No
     node.script = answer_once
     stopped = await desk.run("--yes")
     assert isinstance(stopped.exception, errors.QueueFull)
+    assert "--resume goes on with it" in stopped.stderr.replace("\n", " ")
     assert desk.files == {"texts.jsonl.job"}
     node.script = node.answer
     served = len(node.requests)

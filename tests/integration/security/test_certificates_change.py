@@ -78,12 +78,13 @@ async def test_server_shows_a_renewed_certificate_without_a_restart(pki: Pki) ->
         channels = Channels(client, trust_domain=DOMAIN)
         async with channels.open(bound.address, role=Role.ROUTER) as channel:
             stub = health_pb2_grpc.HealthStub(channel)
-            await stub.Check(CHECK, timeout=5)
+            await stub.Check(CHECK, timeout=30)
             first = await shown_by(bound.address, client)
             renewed(pki, own, Role.ROUTER, "renews")
-            await asyncio.sleep(LOOK_INTERVAL_S + 0.1)
-            second = await shown_by(bound.address, client)
-            await stub.Check(CHECK, timeout=5)
+            async with asyncio.timeout(30):
+                while (second := await shown_by(bound.address, client)) == before:
+                    await asyncio.sleep(0.1)
+            await stub.Check(CHECK, timeout=30)
 
     assert first == before
     assert second == serial(own) != before
@@ -103,16 +104,16 @@ async def test_stub_of_a_renewing_channel_calls_by_the_newest_certificate(
             await watch.read()
             renewed(pki, own, Role.NODE, "renews")
             await asyncio.sleep(LOOK_INTERVAL_S + 0.1)
-            await stub.Check(CHECK, timeout=5)
+            await stub.Check(CHECK, timeout=30)
             await bound.health.set_serving()
             still = await watch.read()
             watch.cancel()
             bound.revocations.offer(_list(pki, old))
-            await stub.Check(CHECK, timeout=5)
+            await stub.Check(CHECK, timeout=30)
             bound.revocations.offer(_list(pki, old, serial(own)))
             with pytest.raises(errors.MemberRevoked):
                 async with translated_errors():
-                    await stub.Check(CHECK, timeout=5)
+                    await stub.Check(CHECK, timeout=30)
 
     assert still.status == health_pb2.HealthCheckResponse.SERVING
 
@@ -140,14 +141,14 @@ async def test_file_with_a_revocation_ends_calls_of_the_revoked(
             calls.append((channel, stub, watch))
 
         path.write_bytes(_list(pki, serial(gone)))
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(30):
             with pytest.raises(errors.MemberRevoked):
                 async with translated_errors():
                     await calls[0][2].read()
         with pytest.raises(errors.MemberRevoked):
             async with translated_errors():
-                await calls[0][1].Check(CHECK, timeout=5)
-        await calls[1][1].Check(CHECK, timeout=5)
+                await calls[0][1].Check(CHECK, timeout=30)
+        await calls[1][1].Check(CHECK, timeout=30)
 
         assert not calls[1][2].done()
         running.cancel()

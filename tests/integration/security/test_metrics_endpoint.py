@@ -46,7 +46,7 @@ class Endpoint:
         reader, writer = await asyncio.open_connection(HOST, self.port, ssl=context)
         try:
             writer.write(b"GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 return await reader.read()
         finally:
             writer.close()
@@ -76,7 +76,7 @@ async def test_scraper_with_a_certificate_sees_every_call(endpoint: Endpoint) ->
     channels = Channels(tls, trust_domain=DOMAIN)
     async with channels.open(endpoint.address, role=Role.ROUTER) as channel:
         await ops_pb2_grpc.OpsServiceStub(channel).GetStatus(
-            ops_pb2.GetStatusRequest(), timeout=10
+            ops_pb2.GetStatusRequest(), timeout=30
         )
 
     answer = await endpoint.scrape(endpoint.context(tls))

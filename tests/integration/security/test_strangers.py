@@ -123,7 +123,7 @@ async def answered_by(tls: TlsSettings, client: Channels, role: Role) -> None:
                 response_deserializer=health_pb2.HealthCheckResponse.FromString,
             )
             async with translated_errors():
-                await check(health_pb2.HealthCheckRequest(), timeout=5)
+                await check(health_pb2.HealthCheckRequest(), timeout=30)
     finally:
         await bound.server.stop(0)
 

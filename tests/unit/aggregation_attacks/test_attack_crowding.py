@@ -39,7 +39,7 @@ async def crowded(
     own = await made_by(crowder, world, round_.name)
     door = world.client(crowder.member.name)
     open_ones = [asyncio.create_task(door.send(stalled(own))) for _ in range(PLACES)]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not world.core.aggregation._uploads.running:
             await asyncio.sleep(0)
     for _ in range(100):

@@ -53,7 +53,7 @@ class Turnstile:
         self.points.append(point)
         if point is self.closed_at:
             self.reached.set()
-            self.passed.wait(10)
+            self.passed.wait(30)
 
     def let_on(self) -> None:
         """Open for good."""

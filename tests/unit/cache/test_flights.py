@@ -36,7 +36,7 @@ async def test_who_waits_goes_on_when_the_first_gives_up() -> None:
     store = cache(PATIENT)
     _, *others = await _crowd(store, 3)
     store.abandon(key_of(store, question()))
-    async with asyncio.timeout(1.0):
+    async with asyncio.timeout(30):
         assert await asyncio.gather(*others) == [None, None]
 
 
@@ -44,7 +44,7 @@ async def test_who_waits_goes_on_when_the_time_is_over() -> None:
     """Also where the first one never says anything again."""
     store = cache(PATIENT.model_copy(update={"coalesce_s": 0.02}))
     tasks = await _crowd(store, 3)
-    async with asyncio.timeout(1.0):
+    async with asyncio.timeout(30):
         assert await asyncio.gather(*tasks) == [None, None, None]
     assert store._flights._under_way == {}
 
@@ -65,7 +65,7 @@ async def test_an_answer_that_is_not_kept_ends_the_waiting_too() -> None:
     store = cache(PATIENT.model_copy(update={"answer_bytes_max": 10}))
     _, *others = await _crowd(store, 2)
     await store.keep(key_of(store, question()), answer(), PUBLIC)
-    async with asyncio.timeout(1.0):
+    async with asyncio.timeout(30):
         assert await asyncio.gather(*others) == [None]
 
 

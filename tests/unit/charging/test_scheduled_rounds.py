@@ -39,7 +39,7 @@ async def running(world: ChargingWorld) -> AsyncIterator[None]:
 
 async def until(world: ChargingWorld, holds: Callable[[Round], bool]) -> Round:
     """Return the newest round once something holds of it, without any time passing."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while True:
             found = world.conductor._keeper.held
             if found is not None and holds(found):
@@ -50,7 +50,7 @@ async def until(world: ChargingWorld, holds: Callable[[Round], bool]) -> Round:
 async def pass_time(world: ChargingWorld, duration_s: float) -> None:
     """Let time pass second by second, each once everybody waits for it."""
     for _ in range(int(duration_s)):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while all(waiter.done() for _, waiter in world.clock._sleepers):
                 await asyncio.sleep(0)
         await world.clock.advance(1)

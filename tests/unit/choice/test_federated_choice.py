@@ -11,6 +11,7 @@ from federated_router.choice.settings import ChoiceSettings
 from federated_router.choice.sight import sight_of
 from federated_router.choice.solutions import stacked
 from federated_router.priors.contents import PatternCell
+from federated_router.priors.features import FEATURE_COUNT
 from federated_router.priors.pattern_priors import PatternEvidence
 from tests.unit.choice.choosers import (
     EASY,
@@ -36,9 +37,9 @@ def expected(chooser: LinearChooser, model: str) -> Expectation:
 
 def test_federated_sums_are_worth_what_own_outcomes_are() -> None:
     """The same outcomes from here, from there, or half and half: one solution."""
-    own = OwnRewards(word_features=0, half_life_s=1.0, now_s=0.0)
-    half = OwnRewards(word_features=0, half_life_s=1.0, now_s=0.0)
-    none = OwnRewards(word_features=0, half_life_s=1.0, now_s=0.0)
+    own = OwnRewards(width=FEATURE_COUNT, half_life_s=1.0, now_s=0.0)
+    half = OwnRewards(width=FEATURE_COUNT, half_life_s=1.0, now_s=0.0)
+    none = OwnRewards(width=FEATURE_COUNT, half_life_s=1.0, now_s=0.0)
     for number, (prompt, reward) in enumerate(HARD_FAILS):
         seen = sight_of(prompt, word_features=0)
         own.add(seen, reward, now_s=0.0)
@@ -92,7 +93,7 @@ def test_noise_draws_to_the_mean_and_not_to_zero() -> None:
     for seed in range(20):
         evidence = told(HARD_FAILS, noise=40.0, seed=seed)
         assert evidence is not None
-        none = OwnRewards(word_features=0, half_life_s=1.0, now_s=0.0)
+        none = OwnRewards(width=FEATURE_COUNT, half_life_s=1.0, now_s=0.0)
         found = solve(none.sums(0.0), evidence, NO_WORDS)
 
         assert found.mean == pytest.approx(0.5, abs=0.1)
@@ -105,7 +106,7 @@ def test_reader_that_is_not_cautious_would_be_seen() -> None:
     reckless = ChoiceSettings(word_features=0, noise_caution=0.0, feature_ridge=0.01)
     spreads = []
     for settings in (NO_WORDS, reckless):
-        none = OwnRewards(word_features=0, half_life_s=1.0, now_s=0.0)
+        none = OwnRewards(width=FEATURE_COUNT, half_life_s=1.0, now_s=0.0)
         found = []
         for seed in range(20):
             evidence = told(HARD_FAILS, noise=40.0, seed=seed)

@@ -25,12 +25,13 @@ PRICED = (ModelOption(SMALL, cost=0.001), ModelOption(LARGE, cost=0.01))
 def test_planted_preference_is_learnt_and_the_cheaper_model_taken(seed: int) -> None:
     """Small is right at easy prompts as often, and costs a tenth.
 
-    The qualities differ by .7 where it is hard and by 0 where it is easy; with 200
-    outcomes each the deviation of a difference is .03, so that a wrong choice is seven
-    deviations away, or for the easy prompt three: below 1 in 100 for all five seeds.
+    The qualities differ by .7 where it is hard and by 0 where it is easy; with 800
+    outcomes each the deviation of a difference is .015, and the ridges draw the two
+    prompts together by .02: for the easy prompt, where cost takes .09, a wrong choice
+    is four deviations away, and for the hard one far more.
     """
     chooser = chooser_of()
-    planted(chooser, seed=seed, requests=200)
+    planted(chooser, seed=seed, requests=800)
 
     easy = chooser.choose(EASY, PRICED, NO_WISHES, explore=False)
     hard = chooser.choose(HARD, PRICED, NO_WISHES, explore=False)

@@ -22,8 +22,9 @@ class Learnt:
         """Know nothing."""
         self.rewards: list[tuple[str, float]] = []
 
-    def see(self, prompt: Prompt) -> Sight:
+    def see(self, prompt: Prompt, tenant: str) -> Sight:
         """See as a chooser does."""
+        assert tenant == "t"
         return sight_of(prompt, word_features=8)
 
     def learn(self, model: str, seen: Sight, reward: float) -> None:

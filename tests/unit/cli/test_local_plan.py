@@ -5,12 +5,17 @@ from pathlib import Path
 import pytest
 
 from coordinator.config import CoordinatorSettings
+from federated_router.cli.local_node import (
+    SPLIT,
+    SPLIT_OF,
+    node_toml,
+    pipeline_plans,
+)
 from federated_router.cli.local_plan import (
     NODES_MAX,
     Layout,
     coordinator_toml,
     node_plans,
-    node_toml,
     router_toml,
 )
 from federated_router.config import RouterSettings
@@ -138,3 +143,36 @@ def test_files_of_two_daemons_never_meet(tmp_path: Path) -> None:
 
     assert len(set(paths)) == len(paths)
     assert all(path.is_relative_to(tmp_path) for path in paths)
+
+
+@pytest.mark.parametrize("shards", [1, 2, 3, 4])
+def test_local_pipeline_runs_every_layer_once(tmp_path: Path, shards: int) -> None:
+    """The leader holds none of them, and offers the model under a name of its own."""
+    layout = Layout(tmp_path / "local", {SPLIT_OF: tmp_path / "large"})
+    *parts, leader = [
+        loaded(
+            node_toml(layout, plan, "a:0", router=ROUTER, coordinator=COORDINATOR),
+            NodeSettings,
+            tmp_path,
+        )
+        for plan in pipeline_plans(shards, layers=4)
+    ]
+
+    run = [
+        layer
+        for part in parts
+        for shard in part.shards
+        for layer in range(shard.first_layer, shard.end_layer)
+    ]
+    assert run == [0, 1, 2, 3]
+    (model,) = leader.models
+    assert (model.name, model.path) == (SPLIT, tmp_path / "large")
+    assert model.pipeline is not None
+    assert {shard.model for part in parts for shard in part.shards} == {SPLIT}
+
+
+def test_pipeline_of_more_shards_than_layers_is_refused() -> None:
+    """A shard without a layer would be a node without work."""
+    with pytest.raises(ValueError, match="4 layers"):
+        pipeline_plans(5, layers=4)
+    assert pipeline_plans(0, layers=4) == ()

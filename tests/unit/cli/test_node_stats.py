@@ -122,7 +122,7 @@ def test_endings_are_summed_by_whose_doing_they_are() -> None:
 def test_energy_names_every_source_that_it_is_from() -> None:
     """A sum of measured and modelled joules is neither."""
     assert amount_row("node-1", SERVED) == (
-        *("node-1", "m", "standard", 90, 30, 70, 0.7, 15.0),
+        *("node-1", "m", "standard", 90, 30, 70, "0.7", 15.0),
         *("measured_rapl, modelled", 0.5),
     )
 

@@ -24,6 +24,7 @@ class FakeStub:
         self.asked: Counter[int] = Counter()
         self.stored: dict[int, pb.SynthesisBatch] = {}
         self.finishing: list[errors.FederationError] = []
+        self.listing: list[errors.FederationError] = []
 
     async def SampleSynthesis(  # noqa: N802 - named by the contract.
         self, request: pb.SampleSynthesisRequest, **options: float
@@ -44,6 +45,8 @@ class FakeStub:
     ) -> pb.ListSynthesisBatchesResponse:
         """List what is stored, two a page."""
         assert options["timeout"]
+        if self.listing:
+            raise self.listing.pop(0)
         after = int(request.page_token or -1)
         rest = [self.stored[one] for one in sorted(self.stored) if one > after]
         token = str(rest[1].number) if len(rest) > 2 else ""
@@ -116,6 +119,16 @@ async def test_router_that_is_away_or_busy_is_asked_again() -> None:
 
     assert (stub.asked[1], stub.asked[2]) == (4, 2)
     assert run.outcomes[Outcome.SAMPLED] == 5
+
+
+async def test_router_that_starts_is_waited_for_before_the_first_batch() -> None:
+    """Whoever resumes after a crash of the machine types it before the router is up."""
+    stub = FakeStub({})
+    stub.listing = [AWAY, AWAY]
+
+    await run_of(stub).sample_all()
+
+    assert sum(stub.asked.values()) == 5
 
 
 async def test_lost_batch_is_counted_and_the_next_one_sampled() -> None:

@@ -55,7 +55,7 @@ async def test_place_is_held_until_the_call_is_over() -> None:
 
     assert (answers.under_way, second.done()) == (8, False)
     call.end()
-    await asyncio.wait_for(second, timeout=5)
+    await asyncio.wait_for(second, timeout=30)
     assert answers.under_way == 8
 
 
@@ -67,7 +67,7 @@ async def test_answer_larger_than_all_places_goes_alone() -> None:
         await settled()
         assert not beside.done()
 
-    await asyncio.wait_for(beside, timeout=5)
+    await asyncio.wait_for(beside, timeout=30)
 
 
 async def test_small_answer_does_not_overtake_a_large_one() -> None:
@@ -121,7 +121,7 @@ async def test_answer_that_is_not_read_loses_its_call() -> None:
             await asyncio.Event().wait()
 
     call = asyncio.create_task(unread())
-    await asyncio.wait({call}, timeout=5)
+    await asyncio.wait({call}, timeout=30)
 
     assert call.cancelled()
     assert answers.under_way == 0
@@ -179,5 +179,5 @@ async def _jostle(sizes: list[int], steps: list[tuple[int, bool]]) -> tuple[int,
         assert answers.under_way <= 10
     for door in doors:
         door.set()
-    await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), timeout=5)
+    await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), timeout=30)
     return most, answers.under_way

@@ -37,7 +37,7 @@ async def until(
     world: CoordinatorWorld, holds: Callable[[Round | None], bool]
 ) -> Round:
     """Return the newest round once something holds of it."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not holds(world.core.feeds.rounds.value):
             await asyncio.sleep(0)
     found = world.core.feeds.rounds.value
@@ -47,7 +47,7 @@ async def until(
 
 async def advance(world: CoordinatorWorld, duration_s: float) -> None:
     """Move the clock once the conductor waits for it."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while all(waiter.done() for _, waiter in world.clock._sleepers):
             await asyncio.sleep(0)
     await world.clock.advance(duration_s)

@@ -49,7 +49,7 @@ async def test_watchers_take_turns_where_there_are_few_places(
 
         next_of_first = asyncio.ensure_future(anext(first))
 
-        assert (await asyncio.wait_for(waiting, timeout=5)).HasField("round")
+        assert (await asyncio.wait_for(waiting, timeout=30)).HasField("round")
         next_of_first.cancel()
         await asyncio.gather(next_of_first, return_exceptions=True)
 
@@ -70,7 +70,7 @@ async def test_a_watcher_whose_turn_does_not_come_is_told_to_come_back(
             await asyncio.sleep(30)
 
     stalled = asyncio.create_task(reads_nothing())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not service._news.under_way:
             await asyncio.sleep(0)
     second = service.WatchRound(REQUEST, CONTEXT)
@@ -79,7 +79,7 @@ async def test_a_watcher_whose_turn_does_not_come_is_told_to_come_back(
             await anext(second)
 
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(stalled, timeout=5)
+        await asyncio.wait_for(stalled, timeout=30)
     assert not service._news.under_way
 
 

@@ -127,7 +127,7 @@ async def test_looks_go_on_at_their_interval(feed: Feed) -> None:
     loop = asyncio.create_task(feed.intensities.run())
     feed.write("eu-west,120\n")
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while feed.intensities.of("eu-west") != 120.0:
                 await asyncio.sleep(0.01)
             feed.write("eu-west,110\n", age_s=1.0)

@@ -101,7 +101,7 @@ async def test_write_that_takes_too_long_is_given_up_and_not_overtaken(
     finish = threading.Event()
 
     def slow(connection: Connection) -> int:
-        finish.wait(10)
+        finish.wait(30)
         return add(connection)
 
     with pytest.raises(StoreUnavailable):
@@ -123,7 +123,7 @@ async def test_caller_that_hangs_up_does_not_break_the_writer(
 
     def slow(connection: Connection) -> int:
         begun.set()
-        finish.wait(10)
+        finish.wait(30)
         return add(connection)
 
     task = asyncio.create_task(database.write("slow", slow))

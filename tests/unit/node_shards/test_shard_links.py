@@ -60,7 +60,7 @@ async def test_silence_ends_the_link_for_all_who_wait_on_it() -> None:
             await link.request(opening(first), timeout_s=0.05)
 
         with pytest.raises(LinkLost):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 await patient
         assert link.is_lost
         with pytest.raises(LinkLost):
@@ -71,7 +71,7 @@ async def test_stream_that_the_node_ends_is_lost_at_once() -> None:
     """Whoever waits goes on elsewhere before its own time is over."""
     async with linked(ScriptedShard(ends_at=1)) as link:
         with pytest.raises(LinkLost):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 await link.request(opening(link.begin()), timeout_s=60)
         await eventually(lambda: link.is_lost)
 
@@ -82,7 +82,7 @@ async def test_node_that_cannot_be_reached_is_lost_within_its_time() -> None:
     link = ShardLink(NODE, NOWHERE, channel, connect_timeout_s=0.1)
 
     with pytest.raises(LinkLost):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await link.request(opening(link.begin()), timeout_s=60)
 
     assert link.is_lost

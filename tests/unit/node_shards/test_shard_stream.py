@@ -75,7 +75,7 @@ class Leader:
 
     async def answer(self) -> pb.ForwardResponse:
         """Return the next answer."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             return await anext(self._answers)
 
     async def reason(self) -> str:
@@ -320,6 +320,6 @@ async def test_random_leaders_leak_no_slot(engine: ShardEngine) -> None:
     for _ in range(2 * LIMITS.slots):
         assert (await last.answer()).WhichOneof("result") != "error"
     last.stream.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while engine.frames_waiting:
             await asyncio.sleep(0.01)

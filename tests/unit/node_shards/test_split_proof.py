@@ -1,12 +1,30 @@
 """Only architectures that run alike in parts and whole are split."""
 
+from collections.abc import Sequence
+
 import pytest
 from transformers import AutoConfig, PretrainedConfig
 
+from node.shards import split_proof
 from node.shards.layers import LayerRange
 from node.shards.split_proof import prove_split
 
 LAYERS = 4
+Measured = list[tuple[float, list[LayerRange]]]
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> Measured:
+    """Return what each proof compared: how far apart, and cut where."""
+    found: Measured = []
+    distance = split_proof._distance
+
+    def kept(config: PretrainedConfig, cuts: Sequence[LayerRange]) -> float:
+        found.append((distance(config, cuts), list(cuts)))
+        return found[-1][0]
+
+    monkeypatch.setattr(split_proof, "_distance", kept)
+    return found
 
 
 def config_of(model_type: str, **changes: object) -> PretrainedConfig:
@@ -27,16 +45,25 @@ def config_of(model_type: str, **changes: object) -> PretrainedConfig:
     ],
 )
 def test_architectures_that_are_a_list_of_layers_pass(
-    model_type: str, changes: dict[str, object]
+    model_type: str, changes: dict[str, object], measured: Measured
 ) -> None:
     """Their layers take hidden states and positions, and nothing from elsewhere."""
     prove_split(config_of(model_type, **changes), LayerRange(1, 3))
 
+    ((far, cuts),) = measured
+    assert far <= split_proof._TOLERANCE
+    assert cuts == [LayerRange(0, 1), LayerRange(1, 3), LayerRange(3, 4)]
+
 
 @pytest.mark.parametrize("layers", [(0, 4), (0, 1), (3, 4)])
-def test_any_cut_of_them_passes(layers: tuple[int, int]) -> None:
+def test_any_cut_of_them_passes(layers: tuple[int, int], measured: Measured) -> None:
     """First and last layers have nothing of their own."""
     prove_split(config_of("mistral"), LayerRange(*layers))
+
+    ((far, cuts),) = measured
+    assert far <= split_proof._TOLERANCE
+    assert LayerRange(*layers) in cuts
+    assert sum(cut.count for cut in cuts) == LAYERS
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Timing of requests at a node."""
 
+from dataclasses import replace
+
 import pytest
 
 from federated_router.federation.statistics import FailureCause, Statistics
@@ -9,6 +11,7 @@ from federated_router.priors.contents import CarbonSums, Cell
 from node.engine.pieces import FinishReason
 from node.statistics.costs import ModelCosts
 from node.statistics.endings import Ending, TokenCounts
+from node.statistics.energy_sources import EnergySource
 from node.statistics.latency import latency_ms_per_token
 from node.statistics.modes import LatencyModes
 from node.statistics.recorder import RequestRecorder
@@ -127,6 +130,22 @@ async def test_answer_counts_tokens_cost_energy_and_carbon_in_steps(
     counts = contents.performance[Cell("models/a", "eu", "premium")]
     assert (counts.tokens, counts.cost, counts.energy) == (3, 48, 10)
     assert contents.carbon == {"eu": CarbonSums(1, 20)}
+
+
+def test_energy_without_a_meter_is_modelled_by_watts_or_else_by_tokens() -> None:
+    """What the router is told of a token, and what is counted, are then one figure."""
+    counts = TokenCounts(prompt=30, cached=10, output=8)
+    tokens = ModelCosts(prompt_token_j=0.25, token_j=0.5)
+    both = replace(tokens, power_w=40.0)
+    meter = {EnergySource.MEASURED_RAPL: 3.0}
+
+    assert tokens.energy_j({}, duration_s=2.0, counts=counts) == {
+        EnergySource.MODELLED: 20 * 0.25 + 8 * 0.5
+    }
+    assert both.energy_j({}, duration_s=2.0, counts=counts) == {
+        EnergySource.MODELLED: 80.0
+    }
+    assert both.energy_j(meter, duration_s=2.0, counts=counts) == meter
 
 
 async def test_private_answers_are_counted_in_a_tier_of_their_own(

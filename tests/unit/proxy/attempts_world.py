@@ -19,6 +19,7 @@ from federated_router.proxy.breakers import Breakers
 from federated_router.proxy.deadline import Deadline
 from federated_router.proxy.delivered import Delivered
 from federated_router.proxy.hedging import Hedging
+from federated_router.proxy.node_waits import NodeWaits
 from federated_router.proxy.pseudonyms import Pseudonyms
 from federated_router.proxy.recording import Recording
 from federated_router.proxy.retry_budget import RetryBudget
@@ -94,10 +95,11 @@ class Counted:
 
 
 def attempts_at(nodes: Nodes, **settings: object) -> Counted:
-    """Return attempts at these nodes by an identified caller."""
+    """Return attempts at these nodes by an identified caller; nothing is waited for."""
     set_current_identity(Identity(Role.CLIENT, "alice", "a.example"))
     statistics = Statistics()
-    proxy = ProxySettings.model_validate({"retry_backoff_s": 0.0} | settings)
+    impatient = {"retry_backoff_s": 0.0, "node_waits": {"longest_s": 0.0}}
+    proxy = ProxySettings.model_validate(impatient | settings)
     router = cast("Router", nodes)
     breakers = Breakers(proxy.breakers, nodes, SystemClock())
     asked = Asked(
@@ -115,6 +117,7 @@ def attempts_at(nodes: Nodes, **settings: object) -> Counted:
         recording=recording,
         verdicts=Verdicts(recording, None),
         budget=RetryBudget(proxy.retries, 0.0),
+        waits=NodeWaits(proxy.node_waits),
         settings=proxy,
     )
     learners = Learners(

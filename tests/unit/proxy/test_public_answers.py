@@ -7,7 +7,7 @@ from contextlib import aclosing
 import pytest
 
 from federated_router.admission.ask import Priority
-from federated_router.admission.gate import Admitted
+from federated_router.admission.visit import Admitted
 from federated_router.api.v1 import inference_pb2 as pb
 from federated_router.cache.entries import CacheKey
 from federated_router.kit.errors import NodeLost

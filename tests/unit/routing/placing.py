@@ -3,7 +3,12 @@
 from collections.abc import Sequence
 
 from federated_router.kit.clock import ManualClock
-from federated_router.registry.membership import NodeState, Offer
+from federated_router.registry.membership import (
+    NO_TARIFF,
+    NodeState,
+    Offer,
+    Tariff,
+)
 from federated_router.registry.registry import Registry, RegistrySettings
 from federated_router.routing.candidate import PLAIN, Candidate, RouteQuery, Shape
 from federated_router.routing.decision import Decision
@@ -28,6 +33,8 @@ def candidate(
     slots: int = 4,
     in_flight: int = 0,
     weight: float = 1.0,
+    tariff: Tariff = NO_TARIFF,
+    carbon_intensity: float | None = None,
 ) -> Candidate:
     """Return a candidate."""
     return Candidate(
@@ -41,6 +48,8 @@ def candidate(
         slots=slots,
         in_flight=in_flight,
         weight=weight,
+        tariff=tariff,
+        carbon_intensity=carbon_intensity,
     )
 
 

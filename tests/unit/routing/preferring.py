@@ -32,8 +32,10 @@ class Preferring:
         wishes: Wishes,
         *,
         explore: bool,
+        tenant: str = "",
     ) -> ModelChoice:
         """Return the first in order that is not too dear."""
+        del tenant
         self.asked.append((prompt, tuple(options), explore))
         limit = wishes.cost_max
         by_name = {one.model: one for one in options}

@@ -9,12 +9,14 @@ import random
 from collections.abc import Sequence
 from functools import cache
 
+import numpy as np
 import pytest
 
-from federated_router.routing.candidate import Candidate
+from federated_router.routing.columns import Floats
 from federated_router.routing.moment import Moment
 from federated_router.routing.moving_scorers import MovingScorer
 from federated_router.routing.profile import Profile
+from federated_router.routing.roster import Roster
 from federated_router.routing.strategies import STRATEGIES
 from tests.evaluate.placement_world import Figures, World, play
 from tests.evaluate.traces import Arrival
@@ -81,10 +83,9 @@ def test_affinity_finds_what_nodes_hold() -> None:
     assert affinity.ttft_s(0.99) < turns.ttft_s(0.99)
 
 
-def _longest_match(candidates: Sequence[Candidate], moment: Moment) -> list[float]:
-    held = moment.prefixes.matched(moment.shape.prefix)
-    blocks = max(len(moment.shape.prefix), 1)
-    return [held.get(one.site, 0) / blocks for one in candidates]
+def _longest_match(candidates: Roster, moment: Moment) -> Floats:
+    held = moment.prefixes.matched(moment.shape.prefix, candidates.sites)
+    return np.zeros(len(candidates)) if held is None else held
 
 
 PURE = Profile(

@@ -12,12 +12,16 @@ from tests.unit.routing.placing import QUERY, Live
 
 
 def annealing(*, window_s: float = 0.002, batch_max: int = 32) -> Live:
-    """Return a router that places together, with nodes a to d."""
+    """Return a router that places together, with nodes a to d.
+
+    The window may be longer than a deployment's, so that no test waits for its end.
+    """
+    settings = AnnealingSettings(batch_max=batch_max)
     live = Live(
         RoutingSettings(
             strategy="annealing",
             seed=1,
-            annealing=AnnealingSettings(window_s=window_s, batch_max=batch_max),
+            annealing=settings.model_copy(update={"window_s": window_s}),
         )
     )
     live.join("a", "b", "c", "d")
@@ -32,7 +36,7 @@ async def test_requests_of_one_window_are_spread_by_what_they_share() -> None:
         for kind in (0, 1) * 4
     ]
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         placed = await asyncio.gather(
             *(live.router.placed(QUERY, shape) for shape in shapes)
         )
@@ -44,9 +48,9 @@ async def test_requests_of_one_window_are_spread_by_what_they_share() -> None:
 
 async def test_full_batch_waits_no_longer() -> None:
     """The window is an hour; the batch is full at four."""
-    live = annealing(window_s=1.0, batch_max=4)
+    live = annealing(window_s=3600.0, batch_max=4)
 
-    async with asyncio.timeout(0.9):
+    async with asyncio.timeout(30):
         placed = await asyncio.gather(
             *(live.router.placed(QUERY, Shape(prompt_tokens=1000)) for _ in range(8))
         )
@@ -56,7 +60,7 @@ async def test_full_batch_waits_no_longer() -> None:
 
 async def test_request_alone_is_placed_when_the_window_closes() -> None:
     """As it would be without others."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert (await annealing().router.placed(QUERY)).node == "nodes/a"
 
 
@@ -64,7 +68,7 @@ async def test_each_request_hears_of_its_own_failure() -> None:
     """One that cannot be placed spoils nobody's batch."""
     live = annealing()
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         good, unknown, wished = await asyncio.gather(
             live.router.placed(QUERY),
             live.router.placed(RouteQuery("models/other")),
@@ -86,7 +90,7 @@ async def test_caller_that_gave_up_holds_up_nobody() -> None:
     await asyncio.sleep(0)
     gone.cancel()
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         placed = await live.router.placed(QUERY)
 
     assert placed.node == "nodes/a"
@@ -99,7 +103,7 @@ async def test_full_nodes_refuse_a_batch_too() -> None:
     live.join("a", slots=1)
     live.router.counted(live.router.choose(QUERY)).__enter__()
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         found = await asyncio.gather(
             *(live.router.placed(QUERY) for _ in range(2)), return_exceptions=True
         )
@@ -114,7 +118,7 @@ async def test_requests_of_other_queries_are_planned_apart() -> None:
     bound = replace(QUERY, regions=frozenset({"south"}))
     shape = Shape(prompt_tokens=4000)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         placed = await asyncio.gather(
             *(live.router.placed(query, shape) for query in (QUERY, bound) * 4)
         )

@@ -34,9 +34,9 @@ def test_what_the_node_holds_is_not_unread() -> None:
     one = live.router.choose(QUERY, SHAPE)
 
     with live.router.counted(one, SHAPE):
-        first = live.router._loads.unread_tokens["nodes/a"]
+        first = live.router._memory.loads.unread_tokens["nodes/a"]
         with live.router.counted(one, SHAPE):
-            both = live.router._loads.unread_tokens["nodes/a"]
+            both = live.router._memory.loads.unread_tokens["nodes/a"]
 
     assert (first, both) == (SHAPE.prompt_tokens, SHAPE.prompt_tokens)
 
@@ -49,7 +49,7 @@ def test_request_that_is_not_sent_teaches_nothing() -> None:
 
     live.router.counted(one, SHAPE)
 
-    assert len(live.router._prefixes) == 0
+    assert len(live.router._memory.prefixes) == 0
     assert live.router.in_flight("nodes/a") == 0
 
 
@@ -59,7 +59,7 @@ def test_node_that_moved_holds_nothing() -> None:
     live.join("a")
     with live.router.counted(live.router.choose(QUERY, SHAPE), SHAPE):
         pass
-    before = len(live.router._prefixes)
+    before = len(live.router._memory.prefixes)
 
     live.registry.register(
         name="nodes/a",
@@ -69,7 +69,7 @@ def test_node_that_moved_holds_nothing() -> None:
     )
     live.router.choose(QUERY)
 
-    assert (before, len(live.router._prefixes)) == (4, 0)
+    assert (before, len(live.router._memory.prefixes)) == (4, 0)
 
 
 @given(st.lists(st.sampled_from("abc"), min_size=1, max_size=60))

@@ -22,6 +22,7 @@ from federated_router.routing.moving_scorers import (
 )
 from federated_router.routing.observed import Observed
 from federated_router.routing.prefix_index import PrefixIndex
+from federated_router.routing.roster import Roster
 from federated_router.routing.served import Served
 from federated_router.routing.settings import ObservationSettings, PrefixSettings
 from tests.unit.routing.placing import candidate
@@ -61,7 +62,7 @@ def test_cost_is_queue_and_uncached_prefill(
         prefix=NO_REQUEST_TOKENS,
     )
 
-    found = prefill_costs(THREE, moment)
+    found = prefill_costs(Roster(THREE), moment).tolist()
 
     assert found == [cost * BLOCK_TOKENS for cost in costs]
     scores = PREFIX.score(THREE, moment)
@@ -75,7 +76,7 @@ def test_weight_divides_the_cost() -> None:
     waiting = {"nodes/a": 2000, "nodes/b": 1000}
 
     costs = prefill_costs(
-        heavy, Moment(unread_tokens=waiting, prefix=NO_REQUEST_TOKENS)
+        Roster(heavy), Moment(unread_tokens=waiting, prefix=NO_REQUEST_TOKENS)
     )
 
     assert costs[0] == costs[1]
@@ -85,7 +86,7 @@ def test_running_request_weighs_what_is_configured() -> None:
     """Also a request whose prompt nobody estimated."""
     moment = Moment(in_flight={"nodes/a": 3}, prefix=PrefixSettings(request_tokens=50))
 
-    assert prefill_costs(THREE, moment) == [150, 0, 0]
+    assert prefill_costs(Roster(THREE), moment).tolist() == [150, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -98,16 +99,18 @@ def test_credit_for_what_is_held_fades_with_the_share_of_requests(
     """A cache that everybody's requests begin in must not get everybody's requests."""
     recent = Recent(latest=1 << 40)
     others = (3.0 - share) / 2
-    recent.by_node = {
-        "nodes/a": share * 1e9,
-        "nodes/b": others * 1e9,
-        "nodes/c": others * 1e9,
-    }
+    recent.by_node.update(
+        {
+            "nodes/a": share * 1e9,
+            "nodes/b": others * 1e9,
+            "nodes/c": others * 1e9,
+        }
+    )
     moment = Moment(
         shape=LONG, recent=recent, prefixes=holding(a=8), prefix=NO_REQUEST_TOKENS
     )
 
-    cost = prefill_costs(THREE, moment)[0]
+    cost = prefill_costs(Roster(THREE), moment)[0]
 
     assert cost == pytest.approx(LONG.prompt_tokens * (1 - credited), rel=1e-6)
 

@@ -6,9 +6,21 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from federated_router.routing.candidate import Site
 from federated_router.routing.prefix_index import PrefixIndex
 
 A, B, C = (("nodes/a", "models/m"), ("nodes/b", "models/m"), ("nodes/c", "models/m"))
+
+
+def found(known: PrefixIndex, prefix: tuple[int, ...]) -> dict[Site, int]:
+    """Return how many blocks each site holds; one by one as at all at once."""
+    sites = (A, B, C)
+    depths = known.matched(prefix, sites)
+    alone = {one: known.held(prefix, one) for one in sites}
+    assert alone == dict(
+        zip(sites, [0] * 3 if depths is None else depths.tolist(), strict=True)
+    )
+    return {site: depth for site, depth in alone.items() if depth}
 
 
 def index(per_site: int = 100, total: int = 1000) -> PrefixIndex:
@@ -23,10 +35,10 @@ def test_each_site_matches_as_far_as_it_was_sent() -> None:
     known.learn(B, (1, 2, 9))
     known.learn(C, (7,))
 
-    assert known.matched((1, 2, 3, 8)) == {A: 3, B: 2}
-    assert known.matched((7, 8)) == {C: 1}
-    assert known.matched((8, 1)) == {}
-    assert known.matched(()) == {}
+    assert found(known, (1, 2, 3, 8)) == {A: 3, B: 2}
+    assert found(known, (7, 8)) == {C: 1}
+    assert found(known, (8, 1)) == {}
+    assert found(known, ()) == {}
 
 
 def test_deepest_blocks_of_the_oldest_prompt_go_first() -> None:
@@ -35,8 +47,8 @@ def test_deepest_blocks_of_the_oldest_prompt_go_first() -> None:
     known.learn(A, (1, 2, 3))
     known.learn(A, (1, 7, 8, 9))
 
-    assert known.matched((1, 2, 3)) == {A: 2}
-    assert known.matched((1, 7, 8, 9)) == {A: 4}
+    assert found(known, (1, 2, 3)) == {A: 2}
+    assert found(known, (1, 7, 8, 9)) == {A: 4}
     assert len(known) == 5
 
 
@@ -46,7 +58,7 @@ def test_prompt_longer_than_the_limit_is_known_by_its_beginning() -> None:
 
     known.learn(A, (1, 2, 3, 4, 5))
 
-    assert known.matched((1, 2, 3, 4, 5)) == {A: 3}
+    assert found(known, (1, 2, 3, 4, 5)) == {A: 3}
 
 
 def test_site_that_left_is_forgotten_and_its_place_is_used_again() -> None:
@@ -58,9 +70,9 @@ def test_site_that_left_is_forgotten_and_its_place_is_used_again() -> None:
         known.forget(site)
     known.learn(B, (1, 2))
 
-    assert known.matched((1, 2)) == {B: 2}
+    assert found(known, (1, 2)) == {B: 2}
     assert len(known) == 2
-    assert len(known._sites) == 1
+    assert known._sites.highest == 3
     assert len(known._holders) == 2
 
 
@@ -104,9 +116,7 @@ def test_match_is_a_beginning_that_the_site_was_sent(
             known.learn(site, chained(path))
             sent.setdefault(site, []).append(chained(path))
 
-    found = known.matched(chained(asked))
-
-    for site, depth in found.items():
+    for site, depth in found(known, chained(asked)).items():
         assert any(one[:depth] == chained(asked)[:depth] for one in sent[site])
     assert all(len(held) <= 8 for held in known._held.values())
     assert len(known) <= 20

@@ -156,7 +156,7 @@ def test_slate_scores_as_the_explanation_does(
     fresh = decided(profile, candidates, query, view)
     explained = Placement(profile, slate, moment)
     assert explained.decision(priors_revision=view.revision) == fresh
-    assert slate.scores(moment) == [one.score for one in slate.scored(moment)]
+    assert slate.scores(moment).tolist() == [one.score for one in slate.scored(moment)]
 
 
 def test_ties_go_to_the_least_busy_then_to_the_first_by_name() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -106,7 +107,9 @@ def test_live_opinion_is_the_settled_one(candidates: Sequence[Candidate]) -> Non
 
     scores = FREE_SLOTS.score(candidates, QUERY, PriorsView())
 
-    assert scores == [live(one.in_flight, one.slots) for one in candidates]
+    running = np.array([one.in_flight for one in candidates], dtype=np.float64)
+    slots = np.array([one.slots for one in candidates], dtype=np.float64)
+    assert scores == live(running, slots).tolist()
 
 
 def test_free_slots_fall_from_one_by_the_share_in_use() -> None:

@@ -161,7 +161,7 @@ def test_remembered_decision_is_the_one_made_anew(steps: list[tuple[str, int]]) 
         if not present:
             break
         profile = STRATEGIES[world.router.strategy]
-        moment = world.router._moment(PLAIN)
+        moment = world.router._memory.moment(PLAIN)
         anew = decide(profile, present, QUERY, world.router.priors, moment)
 
         explained = world.router.explain(QUERY)

@@ -144,4 +144,4 @@ async def test_strategy_is_switched_under_load_without_dropping_a_request() -> N
 
     assert served.total() == 600
     assert all(live.router.in_flight(f"nodes/{name}") == 0 for name in "abc")
-    assert not live.router._loads.unread_tokens
+    assert not live.router._memory.loads.unread_tokens

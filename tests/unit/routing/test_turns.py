@@ -142,4 +142,4 @@ def test_sites_that_left_are_forgotten() -> None:
     live.join("last")
     live.nodes(1)
 
-    assert len(live.router._turns.owed) == 1
+    assert live.router._memory.turns.owed.places == 1

@@ -9,7 +9,12 @@ from stdnum import iban, luhn
 
 from federated_router.sensitivity.kinds import PersonalDataKind as Kind
 from federated_router.sensitivity.page import page_of
-from federated_router.sensitivity.personal_data import FINDERS, WINDOW_CHARACTERS, read
+from federated_router.sensitivity.personal_data import (
+    FINDERS,
+    WINDOW_CHARACTERS,
+    WITHOUT_DIGITS,
+    read,
+)
 
 
 def found(text: str) -> set[Kind]:
@@ -160,6 +165,32 @@ def test_reading_stops_when_its_time_is_over() -> None:
 
     assert not cut.whole
     assert next(looks, None) is None
+
+
+def test_first_window_is_read_however_slow_the_machine() -> None:
+    """A process that stood still for a moment makes no short text unread."""
+    slow = read(
+        ["jo@example.org"], tuple(Kind), characters_max=1000, in_time=lambda: False
+    )
+
+    assert (slow.kinds, slow.whole) == ((Kind.EMAIL_ADDRESS,), True)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_kinds_that_are_sought_without_digits_are_those_that_need_none(
+    kind: Kind,
+) -> None:
+    """A finder that is passed over on a text without digits would find nothing."""
+    text = (
+        "Dear Ana Lopez, write to jo@example.org or fe::c:b:a, born in May, rue Abc, "
+        "passport number ABCDEF, IBAN GB, flat B, call me Bob Miller"
+    )
+    page = page_of(text)
+    assert not page.has_digits
+    if kind in WITHOUT_DIGITS:
+        return
+
+    assert list(FINDERS[kind](page)) == []
 
 
 def test_only_the_kinds_asked_for_are_looked_for() -> None:

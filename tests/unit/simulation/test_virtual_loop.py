@@ -67,7 +67,7 @@ def test_thread_may_ask_the_loop_and_wait_for_its_answer() -> None:
             return 41
 
         def add() -> int:
-            return asyncio.run_coroutine_threadsafe(read(), loop).result(5) + 1
+            return asyncio.run_coroutine_threadsafe(read(), loop).result(30) + 1
 
         return await asyncio.to_thread(add)
 
