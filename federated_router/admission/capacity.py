@@ -14,7 +14,7 @@ from federated_router.admission.ask import Lane
 from federated_router.kit.clock import Clock
 from federated_router.registry.membership import AUTO, Membership, NodeState
 
-FRESH_S: Final = 0.01
+FRESH_S: Final = 0.1
 
 
 class Capacity:

@@ -78,7 +78,7 @@ class ChoiceSettings(Settings):
     quality_prior: float = Field(default=0.5, ge=0, le=1)
     quality_prior_requests: float = Field(default=2.0, gt=0)
     pattern_spread: float = Field(default=0.125, gt=0, le=1)
-    solve_interval_s: float = Field(default=1.0, gt=0)
+    solve_interval_s: float = Field(default=5.0, gt=0)
     outcome_wait_s: float = Field(default=300.0, gt=0)
     outcomes_max: int = Field(default=10_000, ge=1, le=1_000_000)
     length_stop_reward: float = Field(default=0.5, ge=0, le=1)

@@ -27,12 +27,17 @@ class Method:
     name: str
     log: structlog.typing.FilteringBoundLogger
     durations: Histogram
+    routine: bool = False
     calls: dict[str, Counter] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, name: str) -> "Method":
-        """Return what a method is observed with; `name` is its full path."""
-        return cls(name, log.bind(method=name), CALL_DURATION.labels(name))
+    def of(cls, name: str, *, routine: bool = False) -> "Method":
+        """Return what a method is observed with; `name` is its full path.
+
+        The success of a `routine` method is told at `debug` alone.
+        """
+        bound, durations = log.bind(method=name), CALL_DURATION.labels(name)
+        return cls(name, bound, durations, routine=routine)
 
     def count(self, code: str, duration_s: float) -> None:
         """Count a call that ended."""
@@ -66,7 +71,9 @@ class Call:
         """Count the call and write its one line."""
         duration_s = time.perf_counter() - self.begin_s
         self.method.count(code, duration_s)
-        self.method.log.info(
+        quietly = self.method.routine and code == "OK"
+        tell = self.method.log.debug if quietly else self.method.log.info
+        tell(
             "call",
             peer=self.identity.member if self.identity else "unknown",
             code=code,

@@ -32,12 +32,14 @@ class Servicer(Protocol):
     """What a `service.py` class states beside its handlers.
 
     CALLERS: roles per method, every method. UNTIMED: methods that bound their own
-    time. DRAINABLE: methods refused while the daemon drains.
+    time. DRAINABLE: methods refused while the daemon drains. ROUTINE: methods that come
+    all the time, whose success is a line of the log only at `debug`.
     """
 
     CALLERS: ClassVar[Mapping[str, frozenset[Role]]]
     UNTIMED: ClassVar[frozenset[str]]
     DRAINABLE: ClassVar[frozenset[str]]
+    ROUTINE: ClassVar[frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +58,13 @@ class ServiceBinding:
             raise TypeError(f"{self.descriptor.full_name}: CALLERS and contract: {odd}")
         untimed: frozenset[str] = getattr(stated, "UNTIMED", frozenset())
         drainable: frozenset[str] = getattr(stated, "DRAINABLE", frozenset())
+        routine: frozenset[str] = getattr(stated, "ROUTINE", frozenset())
         return {
             f"/{self.descriptor.full_name}/{name}": MethodPolicy(
                 callers=callers,
                 timeout_s=None if name in untimed else timeout_s,
                 drainable=name in drainable,
+                routine=name in routine,
             )
             for name, callers in stated.CALLERS.items()
         }

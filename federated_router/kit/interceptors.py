@@ -62,11 +62,15 @@ _Handler = Callable[[object, grpc.aio.ServicerContext], Any]
 
 @dataclass(frozen=True, slots=True)
 class MethodPolicy:
-    """Who may call a method, how long it may take, whether draining refuses it."""
+    """Who may call a method, how long it may take, whether draining refuses it.
+
+    A `routine` method comes all the time, and its success is worth no line of the log.
+    """
 
     callers: frozenset[Role]
     timeout_s: float | None
     drainable: bool
+    routine: bool = False
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc is untyped.
@@ -110,7 +114,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc 
         return wrapped
 
     def _wrap(self, name: str, handler: grpc.RpcMethodHandler) -> grpc.RpcMethodHandler:
-        method = Method.of(name)
+        policy = self._policies.get(name)
+        method = Method.of(name, routine=policy is not None and policy.routine)
         codecs = {
             "request_deserializer": handler.request_deserializer,
             "response_serializer": handler.response_serializer,

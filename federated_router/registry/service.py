@@ -57,6 +57,7 @@ class RegistryServicer(pb_grpc.NodeRegistryServiceServicer):
         "ListShards": frozenset({Role.NODE, Role.OPERATOR}),
         "DrainNode": frozenset({Role.OPERATOR}),
     }
+    ROUTINE: ClassVar[frozenset[str]] = frozenset({"RenewLease"})
 
     def __init__(
         self,

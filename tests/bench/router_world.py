@@ -8,7 +8,7 @@ ledger opened, and as many leases renewed as there are nodes.
 import asyncio
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,10 +60,11 @@ class RouterWorld:
 
 @asynccontextmanager
 async def router_world(
-    folder: Path, timing: Timing = AT_ONCE
+    folder: Path, timing: Timing = AT_ONCE, *, nodes: int = NODES
 ) -> AsyncIterator[RouterWorld]:
-    """Start everything, and yield once every node is registered."""
-    identities = _identities(folder / "pki")
+    """Start everything, and yield once every one of so many nodes is registered."""
+    node_ids = NODE_IDS[:nodes]
+    identities = _identities(folder / "pki", node_ids)
     node, router, peer, metrics = addresses(4)
     configuration = folder / "router.toml"
     configuration.write_text(_router_toml(identities, folder, router, metrics))
@@ -76,7 +77,7 @@ async def router_world(
         ),
         "router": ("federated_router", "--config", str(configuration)),
         "peer": ("tests.bench.raw_proxy", pki, peer, node, NODE_IDS[0]),
-        "leases": ("tests.bench.leases", pki, router, node, *NODE_IDS),
+        "leases": ("tests.bench.leases", pki, router, node, *node_ids),
     }
     with ExitStack() as stack:
         running = {
@@ -107,7 +108,7 @@ async def router_world(
         )
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
-                await _all_registered(world.routed.channel)
+                await _all_registered(world.routed.channel, nodes)
                 for target in world.targets:
                     await target.channel.channel_ready()
             yield world
@@ -116,9 +117,9 @@ async def router_world(
                 await target.channel.close()
 
 
-def _identities(folder: Path) -> Identities:
+def _identities(folder: Path, node_ids: Sequence[str]) -> Identities:
     identities = Identities(folder)
-    identities.issue_nodes(NODE_IDS)
+    identities.issue_nodes(node_ids)
     identities.issue(Role.ROUTER, "router")
     identities.issue(Role.ROUTER, PROXY_ID)
     identities.issue(Role.CLIENT, "load")
@@ -163,14 +164,14 @@ def addresses(count: int) -> list[str]:
             one.close()
 
 
-async def _all_registered(channel: grpc.aio.Channel) -> None:
+async def _all_registered(channel: grpc.aio.Channel, nodes: int) -> None:
     stub = registry_pb2_grpc.NodeRegistryServiceStub(channel)
     while True:
         listed = await stub.ListNodes(
-            registry_pb2.ListNodesRequest(page_size=NODES),
+            registry_pb2.ListNodesRequest(page_size=nodes),
             timeout=START_TIMEOUT_S,
             wait_for_ready=True,
         )
-        if len(listed.nodes) == NODES:
+        if len(listed.nodes) == nodes:
             return
         await asyncio.sleep(0.1)
