@@ -102,8 +102,8 @@ class Placement:
         return self.slate.candidate(picked, self.moment)
 
     def _picked(self, places: Sequence[int]) -> int | None:
-        if not places:
-            return None
+        if len(places) < 2:  # noqa: PLR2004 - nobody to compare with.
+            return places[0] if places else None
         return self.profile.picker.pick(self.slate, self.moment, places)
 
     def decision(self, *, priors_revision: int) -> Decision:
