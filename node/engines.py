@@ -114,6 +114,7 @@ def _transformers_settings(
         prefill_tokens_max=model.prefill_tokens_max,
         threads=model.threads,
         prefix_cache_bytes=model.prefix_cache_bytes,
+        records_passes=model.records_passes,
         private_rows=tuple(
             PassShape(
                 rows=policy.slots + 1,

@@ -40,12 +40,12 @@ class UpstreamSettings(Settings):
     """A server that speaks the OpenAI API and runs the model: vLLM, SGLang, TGI, ...
 
     `base_url` ends where `/chat/completions` would follow, `model` is what the server
-    calls it. The key is read from `api_key_file` at the start, never from here. Prompts
-    and key travel over TLS unless the server is on this machine, or `plain_http` says
-    that the network between is trusted. The server may say nothing for
-    `idle_timeout_s`, and one answer or event may be so large. Whether it is there is
-    asked at `health_path`, such as `/health`, or of its list of models. Nothing about
-    its rows is known, so private decoding is not offered.
+    calls it. The key is read from `api_key_file`, again when that changes, never from
+    here. Prompts and key travel over TLS unless the server is on this machine, or
+    `plain_http` says that the network between is trusted. The server may say nothing
+    for `idle_timeout_s`, and one answer or event may be so large. Whether it is there
+    is asked at `health_path`, such as `/health`, or of its list of models. Nothing
+    about its rows is known, so private decoding is not offered.
     """
 
     base_url: AnyHttpUrl
@@ -131,6 +131,8 @@ class ModelSettings(Settings):
     `prefix_cache_bytes` bounds the keys and values kept of finished public prompts, so
     that the same caller's next prompt with the same beginning is not read again; 0
     keeps none. `prefill_tokens_max` bounds how many prompt tokens one step reads.
+    `records_passes` lets a recording of the model's pass run where it gives the same
+    bits.
 
     `record_template` places a private record before the last user message; it holds
     `{record}` and `{prompt}`. `device_memory` limits each device ("0", "cpu"), in the
@@ -162,6 +164,7 @@ class ModelSettings(Settings):
     context_tokens_max: int | None = Field(default=None, ge=1)
     prefill_tokens_max: int = Field(default=1024, ge=16)
     prefix_cache_bytes: int = Field(default=64 * 2**20, ge=0)
+    records_passes: bool = True
     tier: ResourceId = STANDARD_TIER
     token_price: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     power_w: float = Field(default=0.0, ge=0, allow_inf_nan=False)

@@ -8,7 +8,6 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transformers import (
-    AutoModelForCausalLM,
     MistralConfig,
     PretrainedConfig,
     PreTrainedModel,
@@ -18,12 +17,12 @@ from transformers import (
 from node.engine.batcher import Batcher
 from node.engine.device_map import ModelSource, load
 from node.engine.engine import Sampling
-from node.engine.kv_slots import Placement, SlotCache
+from node.engine.kv_slots import Placement
 from node.engine.recorded_pass import RecordedPass, recorded_pass
 from node.engine.slot_pass import ModelPass
+from tests.support.recorded_model import CONTEXT_TOKENS, SLOTS, first_pass, random_model
 from tests.support.tiny_model import tiny_config
 
-SLOTS, CONTEXT_TOKENS = 4, 48
 SHAPE = {
     "vocab_size": 64,
     "hidden_size": 16,
@@ -39,26 +38,6 @@ CONFIGS: dict[str, Callable[[], PretrainedConfig]] = {
     "sliding window": lambda: MistralConfig(**SHAPE, sliding_window=7),  # type: ignore[arg-type]
     "norms of queries": lambda: Qwen3Config(**SHAPE, head_dim=8),  # type: ignore[arg-type]
 }
-
-
-def random_model(config: PretrainedConfig) -> PreTrainedModel:
-    """Return a model of random weights that runs as an engine's does."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(3)
-        model: PreTrainedModel = AutoModelForCausalLM.from_config(
-            config, attn_implementation="sdpa"
-        )
-    return model.eval().requires_grad_(requires_grad=False)
-
-
-def first_pass(model: PreTrainedModel) -> SlotCache:
-    """Return slots that have their memory, full of other requests' numbers."""
-    cache = SlotCache(model.config, slots=SLOTS, columns=CONTEXT_TOKENS)
-    at = torch.arange(SLOTS * CONTEXT_TOKENS).reshape(SLOTS, CONTEXT_TOKENS)
-    columns = at % CONTEXT_TOKENS
-    placement = Placement(torch.arange(SLOTS), columns, CONTEXT_TOKENS, 0)
-    ModelPass(model, cache).logits(at % 60 + 1, columns, placement)
-    return cache
 
 
 @pytest.fixture(params=list(CONFIGS))
