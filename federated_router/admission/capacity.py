@@ -2,8 +2,8 @@
 
 Decides that a node's slots count where it takes work and is sent work, and that a
 private request needs a node that offers private decoding. A count is at most `FRESH_S`
-old, and all lanes' are made in one look: to look at a thousand leases several times for
-each request would cost more than it tells.
+old, one of nothing `NOTHING_FRESH_S`, and all lanes' are made in one look: to look at a
+thousand leases several times for each request would cost more than it tells.
 """
 
 from collections import defaultdict
@@ -15,6 +15,8 @@ from federated_router.kit.clock import Clock
 from federated_router.registry.membership import AUTO, Membership, NodeState
 
 FRESH_S: Final = 0.1
+NOTHING_FRESH_S: Final = 0.01
+"""Where no node is counted nothing waits, so a node that comes is looked for sooner."""
 
 
 class Capacity:
@@ -40,11 +42,12 @@ class Capacity:
 
     def __call__(self, lane: Lane) -> int:
         """Return how many of the lane's requests may run; at least 1 where one may."""
-        now_s = self._clock.monotonic_s()
-        if now_s - self._looked_s >= FRESH_S:
+        now_s, wanted = self._clock.monotonic_s(), (lane.model, lane.private)
+        fresh_s = FRESH_S if self._slots.get(wanted) else NOTHING_FRESH_S
+        if now_s - self._looked_s >= fresh_s:
             self._looked_s = now_s
             self._slots = self._counted()
-        slots = self._slots.get((lane.model, lane.private))
+        slots = self._slots.get(wanted)
         return max(1, int(slots * self._factor)) if slots else 0
 
     def _counted(self) -> dict[tuple[str, bool], int]:
