@@ -84,16 +84,13 @@ class Line:
         for one of a higher priority. Raises QueueFull.
         """
         evicted = self._room_for(ask)
-        self._joined += 1
-        lane = Lane(ask.model, ask.private)
-        ticket = Ticket(self._joined, ask.tenant, ask.priority, lane, cost, now_s)
-        state = self._lanes.setdefault(lane, LaneState({}))
+        ticket = self._ticket(ask, cost=cost, now_s=now_s)
+        state = self._lanes.setdefault(ticket.lane, LaneState({}))
         queue = state.queues.setdefault(ticket.priority, LaneQueue())
         if not queue:
             queue.since_s = now_s
         queue.join(ticket)
         self.waiting[ticket.priority] += 1
-        self._tenants[ticket.tenant] += 1
         self._tenants_waiting[ticket.tenant] += 1
         return ticket, evicted
 
@@ -108,15 +105,9 @@ class Line:
         state = self._lanes.get(lane)
         if not self._has_room(lane, 0 if state is None else state.running):
             return None
-        if state is None:
-            state = self._lanes[lane] = LaneState({})
-        self._joined += 1
+        ticket = self._ticket(ask, cost=cost, now_s=now_s)
         self._turns_in_order += 1
-        ticket = Ticket(self._joined, ask.tenant, ask.priority, lane, cost, now_s)
-        ticket.state = TicketState.RUNNING
-        state.running += 1
-        self.running[ticket.priority] += 1
-        self._tenants[ticket.tenant] += 1
+        self._run(ticket, state or self._lanes.setdefault(lane, LaneState({})))
         return ticket
 
     def admit(self, now_s: float) -> list[Ticket]:
@@ -127,10 +118,8 @@ class Line:
         while (queue := self._next(now_s)) is not None:
             queue.since_s = now_s
             ticket = queue.take()
-            ticket.state = TicketState.RUNNING
             self._waits_no_more(ticket)
-            self._lanes[ticket.lane].running += 1
-            self.running[ticket.priority] += 1
+            self._run(ticket, self._lanes[ticket.lane])
             admitted.append(ticket)
         return admitted
 
@@ -158,6 +147,17 @@ class Line:
             raise line_full("waiting_max", limits.waiting_max)
         self._take_out(youngest, TicketState.EVICTED)
         return youngest
+
+    def _ticket(self, ask: AdmissionAsk, *, cost: float, now_s: float) -> Ticket:
+        self._joined += 1
+        self._tenants[ask.tenant] += 1
+        lane = Lane(ask.model, ask.private)
+        return Ticket(self._joined, ask.tenant, ask.priority, lane, cost, now_s)
+
+    def _run(self, ticket: Ticket, state: LaneState) -> None:
+        ticket.state = TicketState.RUNNING
+        state.running += 1
+        self.running[ticket.priority] += 1
 
     def _enters_at_once(self, lane: Lane) -> bool:
         """Return whether a request that joins has no turn to wait for."""

@@ -17,15 +17,12 @@ from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from federated_router.choice import metrics
+from federated_router.choice.projection import Reals
 from federated_router.choice.settings import EmbeddingSettings
 from federated_router.kit.log import get_logger
 from federated_router.priors.prompt import Prompt
 
-Reals = NDArray[np.float32]
 Embed = Callable[[Sequence[str]], Reals]
 """Returns a row of numbers for each text; raises ValueError or RuntimeError."""
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from federated_router.footprint.settings import CarbonSettings
+from federated_router.kit.file_mark import FileMark, mark_of
 from federated_router.kit.names import is_id
 
 _REGION: Final = ("region", "zone", "zone_name", "google cloud region")
@@ -44,13 +45,13 @@ class FeedFile:
     """What a look at the file saw: equal looks have read the same file."""
 
     written_s: float
-    mark: tuple[int, int, int]
+    mark: FileMark
 
 
 def look(path: Path) -> FeedFile:
     """Return the file's mark and when it was written; raise OSError."""
     found = path.stat()
-    return FeedFile(found.st_mtime, (found.st_mtime_ns, found.st_size, found.st_ino))
+    return FeedFile(found.st_mtime, mark_of(found))
 
 
 def read_feed(

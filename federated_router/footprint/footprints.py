@@ -87,7 +87,7 @@ class Footprints:
         """
         return self._totals.page(tenant=tenant, size=size, token=token)
 
-    def _counters(self, model: str, region: str) -> "_Counters":
+    def _counters(self, model: str, region: str) -> _Counters:
         known = self._labels.get((model, region))
         if known is None:
             if len(self._labels) >= self._labels_max:
@@ -96,7 +96,7 @@ class Footprints:
         return known
 
 
-def _counters(model: str, region: str) -> "_Counters":
+def _counters(model: str, region: str) -> _Counters:
     """Return the counters of energy, cost and CO2 equivalent of one cell."""
     return (
         metrics.JOULES.labels(model, region),

@@ -33,7 +33,7 @@ def migrate(engine: Engine, directory: Path) -> str:
     same time wait for each other, and all but the first find nothing to do.
     Raises StoreUnavailable for a database that holds a revision unknown here.
     """
-    script = ScriptDirectory(str(directory), version_locations=[str(directory)])
+    script = _script(directory)
     with _OP_PROXY, _locked(engine) as connection:
         context = MigrationContext.configure(
             connection,
@@ -46,6 +46,11 @@ def migrate(engine: Engine, directory: Path) -> str:
         with Operations.context(context):
             context.run_migrations()
         return context.get_current_revision() or ""
+
+
+def newest_revision(directory: Path) -> str:
+    """Return the schema revision that this program works with."""
+    return _script(directory).get_current_head() or ""
 
 
 def schema_revision(connection: Connection, directory: Path) -> str:
@@ -63,6 +68,10 @@ def version_table(directory: Path) -> str:
     `budget_schema_version`.
     """
     return f"{directory.resolve().parent.name}_schema_version"
+
+
+def _script(directory: Path) -> ScriptDirectory:
+    return ScriptDirectory(str(directory), version_locations=[str(directory)])
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import Final
 
 from federated_router.kit.config import ConfigurationError
 from federated_router.kit.errors import FederationError
+from federated_router.kit.file_mark import FileMark, mark_of
 from federated_router.kit.log import get_logger
 from federated_router.kit.revocation import (
     LIST_BYTES_MAX,
@@ -22,7 +23,6 @@ from federated_router.kit.tls_files import write_durably
 
 POLL_S: Final = 0.5
 _log = get_logger(__name__)
-_Stamp = tuple[int, int, int]
 
 
 class RevocationFile:
@@ -34,7 +34,7 @@ class RevocationFile:
         self._path = path
         self._revocations = revocations
         self._authorities_pem = authorities_pem
-        self._stamp: _Stamp | None = None
+        self._mark: FileMark | None = None
         self._number = 0
 
     def load(self) -> None:
@@ -73,20 +73,19 @@ class RevocationFile:
 
     def _changed(self) -> RevocationList | None:
         """Return the file's list where the file has changed; runs in a thread."""
-        stamp = self._look()
-        if stamp in (None, self._stamp):
+        mark = self._look()
+        if mark in (None, self._mark):
             return None
-        self._stamp = stamp
+        self._mark = mark
         with self._path.open("rb") as file:
             der = file.read(LIST_BYTES_MAX + 1)
         return RevocationList.verified(der, authorities_pem=self._authorities_pem)
 
     def _keep(self, current: RevocationList) -> None:
         write_durably(self._path, current.der, mode=0o644)
-        self._number, self._stamp = current.number, self._look()
+        self._number, self._mark = current.number, self._look()
 
-    def _look(self) -> _Stamp | None:
+    def _look(self) -> FileMark | None:
         with contextlib.suppress(FileNotFoundError):
-            found = self._path.stat()
-            return found.st_mtime_ns, found.st_size, found.st_ino
+            return mark_of(self._path.stat())
         return None

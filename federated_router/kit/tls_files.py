@@ -22,13 +22,13 @@ from cryptography.hazmat.primitives.serialization import (
 
 from federated_router.kit.config import TlsSettings
 from federated_router.kit.errors import NotIdentified
+from federated_router.kit.file_mark import FileMark, mark_of
 from federated_router.kit.log import get_logger
 
 LOOK_INTERVAL_S: Final = 1.0
 """How often, at most, the files are looked at."""
 
 _log = get_logger(__name__)
-_Stamp = tuple[tuple[int, int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class TlsFiles:
         self._monotonic_s = monotonic_s
         self._lock = threading.Lock()
         self._looked_s = monotonic_s()
-        self._stamp = self._look()
+        self._marks = self._look()
         self._content = read_tls(tls)
         self._generation = 0
 
@@ -81,20 +81,19 @@ class TlsFiles:
         with self._lock:
             self._looked_s = now_s
             try:
-                stamp = self._look()
-                if stamp == self._stamp:
+                marks = self._look()
+                if marks == self._marks:
                     return
                 found = read_tls(self._tls)
             except (OSError, NotIdentified) as error:
                 _log.warning("changed TLS files are not used", cause=str(error))
                 return
-            self._stamp, self._content = stamp, found
+            self._marks, self._content = marks, found
             self._generation += 1
         _log.info("TLS files read again", expire_s=round(found.expire_s))
 
-    def _look(self) -> _Stamp:
-        found = (one.stat() for one in _paths(self._tls))
-        return tuple((one.st_mtime_ns, one.st_size, one.st_ino) for one in found)
+    def _look(self) -> tuple[FileMark, ...]:
+        return tuple(mark_of(one.stat()) for one in _paths(self._tls))
 
 
 def read_tls(tls: TlsSettings) -> TlsContent:

@@ -16,7 +16,7 @@ from federated_router.kit.errors import (
     Unavailable,
 )
 from federated_router.kit.grpc_errors import answered_by_peer, translate
-from federated_router.proxy.connections import NodeUnreachable
+from federated_router.proxy.connections import NodeUnreachable, node_lost
 from federated_router.routing.candidate import Candidate
 
 _CONTINUATION: Final = "generation.continuation"
@@ -31,12 +31,7 @@ def known_error(
     known = translate(error)
     if answered_by_peer(error) or not isinstance(known, Unavailable):
         return known, isinstance(known, NodeLost)
-    lost = NodeLost(
-        f"'{candidate.node}' was lost; ask again.",
-        metadata={"node": candidate.node},
-        retry_after_s=0.1,
-    )
-    return lost, True
+    return node_lost(candidate.node), True
 
 
 def cannot_continue(error: FederationError) -> bool:

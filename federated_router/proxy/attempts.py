@@ -182,10 +182,9 @@ class Attempts:
         """Return where to try next, now; those that came back may be tried again."""
         breakers = self.chooser.breakers
         breakers.refresh()
-        lives = self._failed_lives
-        if back := [node for node in lives if not breakers.knows(lives[node])]:
+        if back := self._failed_lives.keys() - breakers.same(self._failed_lives):
             for node in back:
-                del lives[node]
+                del self._failed_lives[node]
             self._admit_again(back)
         return await self.chooser.router.placed(self.query, self.asked.shape)
 

@@ -128,6 +128,10 @@ class Breakers:
         """
         return self._nodes.get(passage.node.own.node) is passage.node
 
+    def same(self, passages: Mapping[str, Passage]) -> frozenset[str]:
+        """Return the nodes of `passages`, by name, that still live the same life."""
+        return frozenset(node for node, one in passages.items() if self.knows(one))
+
     def forget(self, node: str) -> None:
         """Close what was open of a node that is gone, or that comes anew."""
         known = self._nodes.pop(node, None)

@@ -32,19 +32,20 @@ def lost_if_dropped(node: str) -> Iterator[None]:
     try:
         yield
     except grpc.aio.UsageError:
-        raise _lost(node) from None
+        raise node_lost(node) from None
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
-        raise _lost(node) from None
+        raise node_lost(node) from None
 
 
 def _unreachable(node: str) -> NodeUnreachable:
     return NodeUnreachable(f"'{node}' does not accept connections.")
 
 
-def _lost(node: str) -> NodeLost:
+def node_lost(node: str) -> NodeLost:
+    """Return what a caller is told whose node ended without a word."""
     return NodeLost(
         f"'{node}' was lost; ask again.", metadata={"node": node}, retry_after_s=0.1
     )

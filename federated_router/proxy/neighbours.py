@@ -18,8 +18,8 @@ from federated_router.choice.sight import Sight
 from federated_router.priors.prompt import Prompt
 from federated_router.registry.membership import Tariff
 from federated_router.routing.candidate import Candidate
-from federated_router.routing.requests import Assessed
 from federated_router.routing.served import Served
+from federated_router.sensitivity.assessment import Assessment
 from federated_router.sensitivity.levels import Sensitivity
 
 
@@ -28,7 +28,7 @@ class Assesses(Protocol):
 
     async def assessed(
         self, texts: Sequence[str], declared: Sensitivity | None
-    ) -> Assessed:
+    ) -> Assessment:
         """Return the level of `texts`, at least the declared one."""
         ...
 

@@ -78,7 +78,6 @@ class PrivatePlaces:
         """Return a node now: none that failed, unless it came back since."""
         breakers, query = self.learners.breakers, asked.query
         breakers.refresh()
-        excluded = {name for name, one in failed.items() if breakers.knows(one)}
-        if excluded:
+        if excluded := breakers.same(failed):
             query = replace(query, excluded=query.excluded | excluded)
         return await self.router.placed(query, asked.shape)

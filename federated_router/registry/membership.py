@@ -7,6 +7,7 @@ routing. A lease that is not renewed lapses by itself; no negative mark outlives
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import cached_property
 from types import MappingProxyType
 
 from federated_router.kit.errors import LeaseLost, LimitReached, NodeUnknown
@@ -102,7 +103,7 @@ class Member:
         return next((offer for offer in self.offers if offer.model == model), None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Membership:
     """All nodes with a lease, by name."""
 
@@ -163,6 +164,8 @@ class Membership:
 
     def lapsed(self, now_s: float) -> tuple[str, ...]:
         """Return the names whose lease is over."""
+        if now_s < self._first_lapse_s:
+            return ()
         return tuple(
             name
             for name, member in self.members.items()
@@ -184,6 +187,12 @@ class Membership:
 
     def __iter__(self) -> Iterator[Member]:
         return iter(sorted(self.members.values(), key=lambda member: member.name))
+
+    @cached_property
+    def _first_lapse_s(self) -> float:
+        """Return when the first lease ends; every request asks."""
+        ends_s = (member.lease_expires_s for member in self.members.values())
+        return min(ends_s, default=float("inf"))
 
     def _with(self, member: Member) -> "Membership":
         return Membership(MappingProxyType({**self.members, member.name: member}))

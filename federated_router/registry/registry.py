@@ -61,8 +61,6 @@ class Registry:
             settings.lease_s / LOOKS_PER_LEASE, (clock, process_clock or SystemClock())
         )
         self._membership = Membership()
-        self._lapse_of: Membership | None = None
-        self._lapse_s = float("-inf")
         self._resting = False
         self._left_listeners: list[Listener] = []
         self._gone_listeners: list[Listener] = []
@@ -87,10 +85,9 @@ class Registry:
         """Return the membership now, without lapsed leases."""
         self._pause()
         now_s = self._clock.monotonic_s()
-        if self._resting or now_s < self._first_lapse_s():
+        if self._resting:
             return self._membership
-        lapsed = self._membership.lapsed(now_s)
-        if lapsed:
+        if lapsed := self._membership.lapsed(now_s):
             self._membership = self._membership.expired(now_s)
             for name in lapsed:
                 log.warning("node lost", node=name, cause="lease lapsed")
@@ -165,7 +162,7 @@ class Registry:
     async def sweep(self) -> None:
         """Drop lapsed leases for ever, several times per lease."""
         async with asyncio.TaskGroup() as limbs:
-            limbs.create_task(self._standstill.watch(self.present))
+            limbs.create_task(self._standstill.watch(self._pause))
             while True:
                 await self._clock.sleep(self._settings.lease_s / LOOKS_PER_LEASE)
                 self.present()
@@ -173,16 +170,6 @@ class Registry:
     def lease_remaining_s(self, member: Member) -> float:
         """Return how long a member's lease still runs, in seconds."""
         return member.lease_expires_s - self._clock.monotonic_s()
-
-    def _first_lapse_s(self) -> float:
-        """Return when the first lease ends; every request asks, so it is remembered."""
-        if self._lapse_of is not self._membership:
-            self._lapse_of = self._membership
-            self._lapse_s = min(
-                (one.lease_expires_s for one in self._membership.members.values()),
-                default=float("inf"),
-            )
-        return self._lapse_s
 
     def _pause(self) -> None:
         """Prolong all leases by what the process stood still since the last look."""

@@ -16,7 +16,6 @@ from federated_router.registry.membership import (
     AUTO,
     NO_TARIFF,
     Member,
-    Membership,
     NodeState,
     Offer,
     Tariff,
@@ -126,21 +125,6 @@ class NodeFacts:
 NO_FACTS: Final = NodeFacts()
 
 
-def candidates_of(
-    membership: Membership,
-    query: RouteQuery,
-    in_flight: Mapping[str, int],
-    facts: NodeFacts = NO_FACTS,
-    blocked: Collection[Site] = (),
-) -> Iterator[Candidate]:
-    """Yield every pair of node and model that the query's model admits, by name.
-
-    `blocked` holds the pairs that are; a pair of a node and EVERY_MODEL blocks all.
-    """
-    for member in membership:
-        yield from candidates_at(member, query, in_flight, facts, blocked)
-
-
 def candidates_at(
     member: Member,
     query: RouteQuery,
@@ -148,7 +132,10 @@ def candidates_at(
     facts: NodeFacts = NO_FACTS,
     blocked: Collection[Site] = (),
 ) -> Iterator[Candidate]:
-    """Yield one node's models that the query's model admits, by name."""
+    """Yield one node's models that the query's model admits, by name.
+
+    `blocked` holds the pairs that are; a pair of a node and EVERY_MODEL blocks all.
+    """
     for offer in sorted(member.offers, key=lambda offer: offer.model):
         if asked_for(query, offer.model):
             yield _candidate(member, offer, in_flight, facts, blocked)

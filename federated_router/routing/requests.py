@@ -5,9 +5,9 @@ is of it alone (a shape). Private records are never read here.
 """
 
 import secrets
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from hashlib import blake2b
-from typing import Final, Protocol
+from typing import Final
 
 from federated_router.api.v1 import inference_pb2 as pb
 from federated_router.choice.choosing import NO_WISHES, Wishes
@@ -30,25 +30,8 @@ _FRAME_BYTES_MAX: Final = 13
 _KEY: Final = secrets.token_bytes(16)
 
 
-class Assessed(Protocol):
-    """How personal a request is, and the kinds of personal data that were found."""
-
-    @property
-    def level(self) -> Sensitivity:
-        """Return the level."""
-
-    @property
-    def kinds(self) -> Sequence[str]:
-        """Return the kinds, never the data."""
-
-
-class Assess(Protocol):
-    """Judges how personal texts are; `declared` is what their sender says."""
-
-    def __call__(
-        self, texts: Sequence[str], declared: Sensitivity | None
-    ) -> Awaitable[Assessed]:
-        """Return the judgement, never below what was declared."""
+Assess = Callable[[Sequence[str], Sensitivity | None], Awaitable[Assessment]]
+"""Judges how personal texts are: never below the second, what their sender says."""
 
 
 def query_of(
@@ -97,7 +80,7 @@ def declared_sensitivity(generation: pb.Generation) -> Sensitivity | None:
         ) from None
 
 
-async def assessed(generation: pb.Generation, assess: Assess | None) -> Assessed:
+async def assessed(generation: pb.Generation, assess: Assess | None) -> Assessment:
     """Return how personal the messages are: what their sender says, or more.
 
     Raises FieldInvalid for a level that there is not.

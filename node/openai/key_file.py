@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from federated_router.kit.errors import Unavailable
+from federated_router.kit.file_mark import FileMark, mark_of
 from federated_router.kit.log import get_logger
 
 LOOK_INTERVAL_S: Final = 1.0
@@ -20,7 +21,6 @@ LOOK_TIMEOUT_S: Final = 5.0
 """How long a look may take, such as on a file system of the network."""
 
 _log = get_logger("upstream")
-_Stamp = tuple[int, int, int]
 
 
 class KeyFile:
@@ -37,7 +37,7 @@ class KeyFile:
         self._monotonic_s = monotonic_s
         self._lock = asyncio.Lock()
         self._looked_s = float("-inf")
-        self._stamp: _Stamp | None = None
+        self._mark: FileMark | None = None
         self._key = ""
         self._cause = ""
 
@@ -69,14 +69,14 @@ class KeyFile:
         return self._key
 
     async def _look_again(self) -> None:
-        before = (self._stamp, self._cause)
+        before = (self._mark, self._cause)
         try:
             async with asyncio.timeout(LOOK_TIMEOUT_S):
                 await asyncio.to_thread(self._look)
         except TimeoutError:
             self._lose("api_key_file cannot be read in time")
         self._looked_s = self._monotonic_s()
-        if (self._stamp, self._cause) == before:
+        if (self._mark, self._cause) == before:
             return
         if self._cause:
             _log.warning("upstream has no key", cause=self._cause)
@@ -86,9 +86,8 @@ class KeyFile:
     def _look(self) -> None:
         """Read the file if it is another one than before; note what is wrong."""
         try:
-            found = self._path.stat()
-            stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
-            if stamp == self._stamp:
+            mark = mark_of(self._path.stat())
+            if mark == self._mark:
                 return
             key = key_in(self._path.read_bytes())
         except OSError as error:
@@ -96,11 +95,11 @@ class KeyFile:
         except ValueError as error:
             self._lose(str(error))
         else:
-            self._stamp, self._key, self._cause = stamp, key, ""
+            self._mark, self._key, self._cause = mark, key, ""
 
     def _lose(self, cause: str) -> None:
         """Forget the key: what the file does not hold is not sent."""
-        self._stamp, self._key, self._cause = None, "", cause
+        self._mark, self._key, self._cause = None, "", cause
 
 
 def key_in(content: bytes) -> str:

@@ -47,3 +47,4 @@ async def test_node_that_died_while_the_router_was_frozen_is_missed(
             return await calls.nodes() == set(federation.nodes) - {victim}
 
         await until(gone, what="the dead node's lease lapses")
+        assert await calls.nodes() == set(federation.nodes) - {victim}

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Table
 
 from federated_router.kit.errors import FieldInvalid, NotNow
-from federated_router.kit.migration import schema_revision
+from federated_router.kit.migration import newest_revision, schema_revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +34,6 @@ class Annex:
     def directory(self) -> Path:
         """Return where the store's schema revisions are."""
         return Path(str(files(self.migrations)))
-
-
-def newest_revision(directory: Path) -> str:
-    """Return the schema revision that this program works with."""
-    script = ScriptDirectory(str(directory), version_locations=[str(directory)])
-    return script.get_current_head() or ""
 
 
 def check_revision(found: str, expected: str, *, what: str) -> None:

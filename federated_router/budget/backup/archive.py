@@ -20,7 +20,6 @@ from federated_router.budget.backup.annex import (
     Annex,
     annexes_named,
     check_revision,
-    newest_revision,
     revisions_in,
 )
 from federated_router.budget.backup.check import BackupCheck, required
@@ -39,7 +38,7 @@ from federated_router.kit.clock import Clock
 from federated_router.kit.database import unavailable
 from federated_router.kit.database_address import DatabaseAddress
 from federated_router.kit.errors import FieldInvalid
-from federated_router.kit.migration import schema_revision
+from federated_router.kit.migration import newest_revision, schema_revision
 
 _MODE: Final = 0o600
 _MICROSECONDS: Final = 1_000_000

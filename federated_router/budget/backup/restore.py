@@ -22,7 +22,6 @@ from federated_router.budget.backup.annex import (
     Annex,
     annexes_named,
     check_revision,
-    newest_revision,
 )
 from federated_router.budget.backup.archive import Tell, ledger_revision
 from federated_router.budget.backup.check import (
@@ -53,6 +52,7 @@ from federated_router.budget.sql.store import MIGRATIONS
 from federated_router.kit.clock import Clock
 from federated_router.kit.database import Database
 from federated_router.kit.database_address import Isolation
+from federated_router.kit.migration import newest_revision
 
 TIMEOUT_S: Final = 3600.0
 """How long the one transaction may take."""

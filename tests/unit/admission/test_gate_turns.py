@@ -66,6 +66,7 @@ async def test_a_stored_answer_takes_no_tokens_of_the_rate() -> None:
     for _ in range(50):
         async with at.admission.arrived(ask, deadline_s=SOON_S) as stored:
             stored.used(0)
+    assert at.is_empty
 
 
 @pytest.mark.parametrize("refused", ["shed", "full"])

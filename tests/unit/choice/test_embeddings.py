@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from prometheus_client import REGISTRY
 
-from federated_router.choice.embedding import Embeddings, Reals
+from federated_router.choice.embedding import Embeddings
+from federated_router.choice.projection import Reals
 from federated_router.choice.settings import EmbeddingSettings
 from federated_router.priors.prompt import Prompt, prompt_of
 

@@ -16,8 +16,9 @@ from federated_router.load.window import ActivityWindow
 from federated_router.proxy.breaker import BreakerState
 from federated_router.registry.membership import Offer
 from federated_router.registry.registry import Registry, RegistrySettings
-from federated_router.routing.candidate import RouteQuery, candidates_of
+from federated_router.routing.candidate import RouteQuery
 from federated_router.routing.served import Served
+from tests.support.candidates import candidates_of
 
 MODEL = "models/m"
 SETTINGS = LoadSettings(

@@ -22,9 +22,10 @@ from federated_router.load.wiring import load_limb
 from federated_router.proxy.breaker import BreakerState
 from federated_router.registry.membership import Offer
 from federated_router.registry.registry import Registry, RegistrySettings
-from federated_router.routing.candidate import RouteQuery, candidates_of
+from federated_router.routing.candidate import RouteQuery
 from federated_router.routing.priors_view import PriorsView
 from federated_router.routing.served import Served
+from tests.support.candidates import candidates_of
 
 NODE = load_pb2.NodeActivity
 NO_CALL: grpc.aio.ServicerContext = None

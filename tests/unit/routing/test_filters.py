@@ -9,7 +9,7 @@ from federated_router.registry.membership import (
     NodeState,
     Offer,
 )
-from federated_router.routing.candidate import Candidate, RouteQuery, candidates_of
+from federated_router.routing.candidate import Candidate, RouteQuery
 from federated_router.routing.filters import (
     DEFAULT_FILTERS,
     NOT_DRAINING,
@@ -17,6 +17,7 @@ from federated_router.routing.filters import (
     OFFERS_PRIVATE,
     Filter,
 )
+from tests.support.candidates import candidates_of
 
 
 def candidate(*, state: NodeState = NodeState.READY, private: bool = True) -> Candidate:

@@ -12,17 +12,10 @@ from federated_router.kit.errors import FieldInvalid, FieldRequired, RequestUnkn
 from federated_router.kit.identity import parse_uri, set_current_identity
 from federated_router.routing.applied_priors import AppliedPriors
 from federated_router.routing.service import RoutingServicer, reward_of
+from federated_router.sensitivity.assessment import Assessment
 from federated_router.sensitivity.levels import Sensitivity
 from tests.unit.routing.placing import MODEL, Live
 from tests.unit.routing.preferring import STRONG, Preferring, world
-
-
-@dataclass(frozen=True)
-class Found:
-    """A judgement."""
-
-    level: Sensitivity
-    kinds: Sequence[str]
 
 
 @dataclass
@@ -39,11 +32,11 @@ class Reports:
         return MODEL
 
 
-async def judged(texts: Sequence[str], declared: Sensitivity | None) -> Found:
+async def judged(texts: Sequence[str], declared: Sensitivity | None) -> Assessment:
     """Find a name in every text that has one."""
     if any("Ada" in text for text in texts):
-        return Found(Sensitivity.SENSITIVE, ("person",))
-    return Found(declared or Sensitivity.INTERNAL, ())
+        return Assessment(Sensitivity.SENSITIVE, ("person",))
+    return Assessment(declared or Sensitivity.INTERNAL)
 
 
 def servicer(live: Live, outcomes: Reports | None = None) -> RoutingServicer:

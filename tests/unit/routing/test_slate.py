@@ -17,7 +17,6 @@ from federated_router.routing.candidate import (
     NO_FACTS,
     PLAIN,
     RouteQuery,
-    candidates_of,
 )
 from federated_router.routing.priors_view import PriorsView
 from federated_router.routing.profile import decide
@@ -25,6 +24,7 @@ from federated_router.routing.router import Router
 from federated_router.routing.served import Served
 from federated_router.routing.settings import RoutingSettings
 from federated_router.routing.strategies import STRATEGIES
+from tests.support.candidates import candidates_of
 
 MODELS = ("models/a", "models/b")
 NODES = tuple(f"nodes/n{number}" for number in range(1, 5))

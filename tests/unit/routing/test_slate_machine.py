@@ -25,7 +25,6 @@ from federated_router.routing.candidate import (
     Candidate,
     RouteQuery,
     Shape,
-    candidates_of,
 )
 from federated_router.routing.loads import Counted
 from federated_router.routing.priors_view import PriorsView
@@ -35,6 +34,7 @@ from federated_router.routing.served import Served
 from federated_router.routing.settings import RoutingSettings
 from federated_router.routing.slate import Slate
 from federated_router.routing.strategies import STRATEGIES
+from tests.support.candidates import candidates_of
 
 LEASE_S = 60.0
 MODELS = ("models/a", "models/b")
