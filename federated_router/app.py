@@ -112,9 +112,10 @@ def _connections(
         Channels(settings.tls, trust_domain=identity.trust_domain),
         connect_timeout_s=settings.proxy.connect_timeout_s,
         finish_timeout_s=settings.proxy.request_timeout_max_s,
+        lapsed_silence_s=settings.proxy.lapsed_silence_s,
     )
     registry.on_left(connections.let_finish)
-    registry.on_gone(connections.drop)
+    registry.on_gone(connections.lapse)
     return connections
 
 

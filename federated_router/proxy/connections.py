@@ -54,7 +54,8 @@ def node_lost(node: str) -> NodeLost:
 class Connection:
     """A channel to one address of a node, by one certificate of the router.
 
-    `users` counts those who may still begin calls on it after the node has left.
+    `users` counts those who may still begin calls on it after the node has left;
+    `heard_s` is when the node last sent a part of an answer, by the loop's clock.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Connection:
         self.generation = generation
         self.stub = inference_pb2_grpc.InferenceServiceStub(channel)
         self.decoding = decoding_pb2_grpc.PrivateDecodingServiceStub(channel)
+        self.heard_s = float("-inf")
         self.users = 0
         self.unused = asyncio.Event()
         self.unused.set()
@@ -88,6 +90,11 @@ class Connection:
             if state is _FAILED:
                 raise _unreachable(node)
             await self.channel.wait_for_state_change(state)
+
+    def hear(self) -> float:
+        """Note that the node sent a part of an answer now; return the time."""
+        self.heard_s = asyncio.get_running_loop().time()
+        return self.heard_s
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
@@ -118,31 +125,29 @@ class NodeConnections:
         *,
         connect_timeout_s: float,
         finish_timeout_s: float = 600.0,
+        lapsed_silence_s: float = 1.0,
     ) -> None:
         self._channels = channels
         self._connect_timeout_s = connect_timeout_s
         self._finish_timeout_s = finish_timeout_s
+        self._lapsed_silence_s = lapsed_silence_s
         self._open: dict[str, Connection] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._finishing: set[grpc.aio.Channel] = set()
-
-    async def stub(
-        self, candidate: Candidate
-    ) -> inference_pb2_grpc.InferenceServiceStub:
-        """Return a connected stub; raise NodeUnreachable within the time limit."""
-        return (await self._connected(candidate)).stub
 
     @asynccontextmanager
     async def kept(self, candidate: Candidate) -> AsyncIterator[Connection]:
         """Return a connection that takes new calls inside the block.
 
-        Also after the node has left in order, for `finish_timeout_s`. Raises as `stub`.
+        Also after the node has left in order, for `finish_timeout_s`. Raises as
+        `connected`.
         """
-        connection = await self._connected(candidate)
+        connection = await self.connected(candidate)
         with connection.in_use():
             yield connection
 
-    async def _connected(self, candidate: Candidate) -> Connection:
+    async def connected(self, candidate: Candidate) -> Connection:
+        """Return one that stands; raise NodeUnreachable within the time limit."""
         connection, node = self._connection(candidate), candidate.node
         if not connection.is_ready:
             if connection.was_refused:
@@ -162,6 +167,17 @@ class NodeConnections:
         connection = self._open.pop(node, None)
         if connection is not None:
             self._in_background(connection.channel.close(grace=None))
+
+    def lapse(self, node: str) -> None:
+        """Close the channel of a node whose lease lapsed, once it says nothing.
+
+        Who still sends parts of answers is alive, whatever became of its renewals:
+        closed `lapsed_silence_s` after the last part, or when its calls had their time.
+        """
+        connection = self._open.pop(node, None)
+        if connection is not None:
+            self._finishing.add(connection.channel)
+            self._in_background(self._fall_silent(connection))
 
     def let_finish(self, node: str) -> None:
         """Send nothing more by the node's channel; running calls keep their time.
@@ -194,6 +210,20 @@ class NodeConnections:
                 async with asyncio.timeout(self._finish_timeout_s):
                     await connection.unused.wait()
             await connection.channel.close(grace=self._finish_timeout_s)
+        finally:
+            self._finishing.discard(connection.channel)
+
+    async def _fall_silent(self, connection: Connection) -> None:
+        loop = asyncio.get_running_loop()
+        latest_s = loop.time() + self._finish_timeout_s
+        try:
+            while True:
+                silent_s = connection.heard_s + self._lapsed_silence_s
+                left_s = min(silent_s, latest_s) - loop.time()
+                if left_s <= 0:
+                    break
+                await asyncio.sleep(left_s)
+            await connection.channel.close(grace=None)
         finally:
             self._finishing.discard(connection.channel)
 

@@ -11,7 +11,11 @@ from collections.abc import AsyncIterator
 from typing import Final, Protocol
 
 from federated_router.api.v1 import inference_pb2 as pb
-from federated_router.proxy.connections import NodeConnections, lost_if_dropped
+from federated_router.proxy.connections import (
+    Connection,
+    NodeConnections,
+    lost_if_dropped,
+)
 from federated_router.routing.candidate import Candidate
 
 _FAREWELL_S: Final = 1.0
@@ -119,12 +123,14 @@ class NodeStream:
         self, request: pb.GenerateRequest, timeout_s: float, metadata: Metadata
     ) -> None:
         try:
-            stub = await self._connections.stub(self._candidate)
+            connection = await self._connections.connected(self._candidate)
             with lost_if_dropped(self._candidate.node):
-                call = stub.Generate(request, timeout=timeout_s, metadata=metadata)
+                call = connection.stub.Generate(
+                    request, timeout=timeout_s, metadata=metadata
+                )
                 self._watch = self._loop.call_later(self._stall_s, self._look, call)
                 try:
-                    await self._keep(call)
+                    await self._keep(connection, call)
                 finally:
                     self._watch.cancel()
                     call.cancel()
@@ -136,9 +142,11 @@ class NodeStream:
             _wake(self._taker)
             _wake(self._due)
 
-    async def _keep(self, call: AsyncIterator[pb.GenerateResponse]) -> None:
+    async def _keep(
+        self, connection: Connection, call: AsyncIterator[pb.GenerateResponse]
+    ) -> None:
         async for response in call:
-            self._heard_s = self._loop.time()
+            self._heard_s = connection.hear()
             self._ready.append(response)
             if not self._begun.done() and not response.HasField("started"):
                 self._begun.set_result(None)

@@ -63,6 +63,7 @@ class PrivateRelay:
                     metadata=self.recording.metadata(self.candidate),
                 )
                 async for response in call:
+                    self.connection.hear()
                     so_far.add(response)
                     await self._take(response, so_far)
                     yield response

@@ -201,13 +201,13 @@ class PublicProxy:
         self, request: _Request, candidate: Candidate
     ) -> pb.CompleteResponse:
         asked = request.asked
-        stub = await self._connections.stub(candidate)
+        connection = await self._connections.connected(candidate)
         told = pb.CompleteRequest()
         for_node(asked, candidate.model, told.generation)
         timeout_s = asked.deadline.remaining_s()
         try:
             with lost_if_dropped(candidate.node):
-                response: pb.CompleteResponse = await stub.Complete(
+                response: pb.CompleteResponse = await connection.stub.Complete(
                     told,
                     timeout=timeout_s,
                     metadata=self._chooser.recording.metadata(candidate),

@@ -28,7 +28,9 @@ class ProxySettings(Settings):
     run, within `stream_gather_each_s` for each of them, at most `stream_gather_s_max`.
     The first chunk of an answer and its end never wait. A node waits once
     `stream_ahead_bytes_max` are unread, and is taken for lost where it is silent for
-    `stream_stall_s` between two tokens. An answer of more than `answer_kept_bytes_max`
+    `stream_stall_s` between two tokens. A node whose lease lapsed goes on with its
+    answers as long as parts of them come, none later than `lapsed_silence_s` after the
+    one before. An answer of more than `answer_kept_bytes_max`
     is not kept.
     """
 
@@ -58,6 +60,7 @@ class ProxySettings(Settings):
     stream_gather_each_s: float = Field(default=0.001, ge=0)
     stream_gather_s_max: float = Field(default=0.04, ge=0)
     stream_stall_s: float = Field(default=10.0, gt=0)
+    lapsed_silence_s: float = Field(default=1.0, ge=0)
     answer_kept_bytes_max: int = Field(default=1024 * 1024, ge=0)
     private_instalment_tokens: int = Field(default=16, ge=1)
     private_extend_timeout_s: float = Field(default=2.0, gt=0)

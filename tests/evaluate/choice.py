@@ -4,8 +4,11 @@ The router's own chooser is told 1,500 outcomes of each model, one after the oth
 outcomes arrive, and says what it expects of each for every other question. Baselines
 are computed in the same run on the same divisions: a coin, the prompt's length, and
 ridge regression over hashed words. Settings were picked on other questions (`picking`).
+Where EVALUATE_EMBEDDING names an encoder's directory, the chooser is measured with its
+embeddings as well.
 """
 
+import os
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,6 +24,7 @@ from federated_router.kit.clock import ManualClock
 from federated_router.priors.features import FEATURE_COUNT
 from federated_router.priors.prompt import Prompt
 from tests.bench.figures import Sheet
+from tests.evaluate.embedded import embedded
 from tests.evaluate.mmlu import (
     STRONG,
     WEAK,
@@ -40,6 +44,7 @@ PUBLISHED = Routed(0.603, 35.40, 71.55)
 STRONG_PRICE, WEAK_PRICE = 24.7, 0.24
 """Dollars per million tokens, as RouteLLM took them for its savings."""
 
+WITH_EMBEDDING = "with the embedding"
 OPTIONS = (ModelOption(WEAK), ModelOption(STRONG))
 console = Console(width=100)
 
@@ -53,6 +58,8 @@ def evaluate(sheet: Sheet, folder: Path, data: Path) -> None:
         "hashed ridge": _hashed_ridge,
         "federated-router": chooser_scores,
     }
+    if encoder := os.environ.get("EVALUATE_EMBEDDING"):
+        routers[WITH_EMBEDDING] = embedded_scores(found, Path(encoder))
     results = {name: over_seeds(found, score) for name, score in routers.items()}
     table = _table(results)
     console.print(table)
@@ -64,6 +71,9 @@ def evaluate(sheet: Sheet, folder: Path, data: Path) -> None:
     for name, figure in (("length", "prompt length"), ("hashed_ridge", "hashed ridge")):
         apgr = mean(results[figure]).apgr
         sheet.record(f"choice.apgr.{name}.mmlu", apgr, "of the gap")
+    if WITH_EMBEDDING in results:
+        with_embedding = mean(results[WITH_EMBEDDING]).apgr
+        sheet.record("choice.apgr.embedding.mmlu", with_embedding, "of the gap")
     _record_saving(sheet, ours)
 
 
@@ -72,6 +82,18 @@ def taught(found: Questions, train: Places) -> LinearChooser:
     chooser = new_chooser()
     teach(chooser, found, train)
     return chooser
+
+
+def embedded_scores(found: Questions, encoder: Path) -> Score:
+    """Return what scores by the router's own chooser with an encoder's embeddings."""
+    settings, see = embedded(found.prompts, encoder)
+
+    def score(found: Questions, train: Places, test: Places) -> Reals:
+        chooser = LinearChooser(settings, ManualClock(), see=see)
+        teach(chooser, found, train)
+        return gains(chooser, found, test)
+
+    return score
 
 
 def new_chooser() -> LinearChooser:

@@ -51,6 +51,7 @@ def router_settings(
     directory: Path,
     *,
     instalment: int = 16,
+    lease_s: float = 600.0,
     proxy: Mapping[str, object] = MappingProxyType({}),
 ) -> RouterSettings:
     """Return a router's settings; `proxy` are further ones of it.
@@ -61,7 +62,7 @@ def router_settings(
         tls=pki.standing(Role.ROUTER, "r1"),
         ops=OpsSettings(statistics_readers=("op",)),
         server=ServerSettings(stop_grace_s=1.0),
-        registry=RegistrySettings(lease_s=600.0),
+        registry=RegistrySettings(lease_s=lease_s),
         proxy=ProxySettings.model_validate(
             {
                 "connect_timeout_s": 30.0,
@@ -166,11 +167,14 @@ async def router_in(
     directory: Path,
     *,
     instalment: int = 16,
+    lease_s: float = 600.0,
     proxy: Mapping[str, object] = MappingProxyType({}),
     clock: Clock | None = None,
 ) -> AsyncIterator[RouterSetting]:
     """Run a router whose state lies in `directory`, by this clock."""
-    settings = router_settings(pki, directory, instalment=instalment, proxy=proxy)
+    settings = router_settings(
+        pki, directory, instalment=instalment, lease_s=lease_s, proxy=proxy
+    )
     daemon = await build(settings, clock)
     async with running(daemon), AsyncExitStack() as stack:
         yield RouterSetting(pki, daemon.address, stack)

@@ -80,7 +80,7 @@ async def test_refused_connection_is_known_at_once(pki: Pki) -> None:
         begin_s = time.monotonic()
         for _ in range(3):
             with pytest.raises(NodeUnreachable):
-                await connections.stub(dead)
+                await connections.connected(dead)
         took_s = time.monotonic() - begin_s
 
     assert took_s < PATIENCE_S / 3
@@ -94,7 +94,7 @@ async def test_address_that_says_nothing_is_given_up_in_time(pki: Pki) -> None:
         async with NodeConnections(channels, connect_timeout_s=0.3) as connections:
             begin_s = time.monotonic()
             with pytest.raises(NodeUnreachable):
-                await connections.stub(at(address))
+                await connections.connected(at(address))
 
     assert time.monotonic() - begin_s >= 0.3
 
@@ -106,7 +106,7 @@ async def test_node_that_listens_again_is_reached_at_once(pki: Pki) -> None:
     async with NodeConnections(channels, connect_timeout_s=5.0) as connections:
         for _ in range(4):
             with pytest.raises(NodeUnreachable):
-                await connections.stub(at(node_address))
+                await connections.connected(at(node_address))
         port = int(node_address.rpartition(":")[2])
         dialled = asyncio.Event()
 
@@ -116,7 +116,7 @@ async def test_node_that_listens_again_is_reached_at_once(pki: Pki) -> None:
 
         async with await asyncio.start_server(hang_up, "127.0.0.1", port):
             with pytest.raises(NodeUnreachable):
-                await connections.stub(at(node_address))
+                await connections.connected(at(node_address))
 
     assert dialled.is_set()
 

@@ -39,9 +39,18 @@ class Node:
         for event in events:
             self._said.put_nowait(event)
 
-    async def stub(self, _: object) -> "Node":
+    async def connected(self, _: object) -> "Node":
+        """Return a connection: this node."""
+        return self
+
+    @property
+    def stub(self) -> "Node":
         """Return a stub: this node."""
         return self
+
+    def hear(self) -> float:
+        """Return the loop's time."""
+        return asyncio.get_running_loop().time()
 
     def let_finish(self, node: str) -> None:
         """Fail: no test is that slow."""
