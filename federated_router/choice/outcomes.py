@@ -9,7 +9,10 @@ text. Private requests never come here: their answers must not influence a route
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Protocol
+
+from prometheus_client import Counter
 
 from federated_router.choice import metrics
 from federated_router.choice.settings import ChoiceSettings
@@ -64,6 +67,7 @@ class Outcomes:
         self._learner = learner
         self._clock = clock
         self._waiting: dict[tuple[str, str], Waiting] = {}
+        metrics.OUTCOMES_WAITING.set_function(self.__len__)
 
     def __len__(self) -> int:
         """Return how many requests wait."""
@@ -94,7 +98,6 @@ class Outcomes:
             tell=tell,
             deadline_s=self._clock.monotonic_s() + self._settings.outcome_wait_s,
         )
-        metrics.OUTCOMES_WAITING.set(len(self._waiting))
 
     def served(
         self,
@@ -168,11 +171,16 @@ class Outcomes:
 
     def _count(self, key: tuple[str, str]) -> None:
         waiting = self._waiting.pop(key)
-        metrics.OUTCOMES_WAITING.set(len(self._waiting))
         reward = waiting.own_view if waiting.reported is None else waiting.reported
         if reward is None:
             return
         view = "router" if waiting.reported is None else "caller"
-        metrics.OUTCOMES.labels(waiting.model, view).inc()
+        _outcomes(waiting.model, view).inc()
         self._learner.learn(waiting.model, waiting.seen, reward)
         waiting.tell(waiting.seen, reward)
+
+
+@lru_cache(maxsize=256)
+def _outcomes(model: str, view: str) -> Counter:
+    """Return a model's counter; to look one up takes longer than to count."""
+    return metrics.OUTCOMES.labels(model, view)

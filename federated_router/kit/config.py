@@ -67,10 +67,14 @@ class ServerSettings(Settings):
 
 
 class LogSettings(Settings):
-    """How much is logged and in which form."""
+    """How much is logged and in which form.
+
+    Lines below `warning` are written together with those of the next `gather_s`.
+    """
 
     level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     format: str = Field(default="json", pattern="^(json|text)$")
+    gather_s: float = Field(default=0.1, ge=0, le=10)
 
 
 class MetricsSettings(Settings):

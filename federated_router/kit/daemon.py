@@ -201,15 +201,20 @@ def main(
     try:
         settings = load(arguments.config, model)
         kit_log.configure(
-            level=settings.log.level, form=settings.log.format, daemon=name
+            level=settings.log.level,
+            form=settings.log.format,
+            daemon=name,
+            gather_s=settings.log.gather_s,
         )
         _rarely_collect_garbage()
         uvloop.run(_run(settings, build))
         # Everything is closed. What the interpreter would still do, unloading torch
         # above all, takes seconds and keeps nobody's data.
+        kit_log.flush()
         sys.stdout.flush()
         os._exit(0)
     except ConfigurationError as error:
+        kit_log.flush()
         sys.stderr.write(f"{name}: {error}\n")
         sys.exit(EXIT_CONFIGURATION)
     except Exception as error:

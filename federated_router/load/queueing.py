@@ -21,8 +21,8 @@ def erlang_c(slots: int, offered: float) -> float:
         return 0.0
     blocked = 1.0
     for busy in range(1, slots + 1):
-        blocked = offered * blocked / (busy + offered * blocked)
-    return blocked / (1.0 - (offered / slots) * (1.0 - blocked))
+        blocked = _blocked(busy, offered, blocked)
+    return _waiting(slots, offered, blocked)
 
 
 def wait_s(slots: int, *, arrivals_per_s: float, service_s: float) -> float:
@@ -45,18 +45,26 @@ def slots_needed(
 ) -> int:
     """Return the fewest slots that keep both bounds; at most `slots_max`.
 
-    The wait falls with every slot, so halving finds it.
+    One pass upwards: it takes as long as the answer is large, whatever `slots_max`.
     """
     offered = arrivals_per_s * service_s
-    least = math.ceil(offered / utilisation_max) if offered > 0.0 else 0
-    if least >= slots_max:
-        return slots_max
-    low, high = least, slots_max
-    while low < high:
-        middle = (low + high) // 2
-        waits = wait_s(middle, arrivals_per_s=arrivals_per_s, service_s=service_s)
-        if waits <= wait_s_max:
-            high = middle
-        else:
-            low = middle + 1
-    return low
+    if offered <= 0.0:
+        return 0
+    least, blocked = math.ceil(offered / utilisation_max), 1.0
+    for slots in range(1, slots_max):
+        blocked = _blocked(slots, offered, blocked)
+        if slots >= least and slots > offered:
+            waiting = _waiting(slots, offered, blocked)
+            if waiting * service_s / (slots - offered) <= wait_s_max:
+                return slots
+    return slots_max
+
+
+def _blocked(slots: int, offered: float, before: float) -> float:
+    """Return Erlang B for so many slots, given that for one slot less."""
+    return offered * before / (slots + offered * before)
+
+
+def _waiting(slots: int, offered: float, blocked: float) -> float:
+    """Return Erlang C, given Erlang B."""
+    return blocked / (1.0 - (offered / slots) * (1.0 - blocked))

@@ -38,12 +38,12 @@ class Asked:
         """Return how urgent it may be, as the contract says it."""
         if self.place is None:
             return self.generation.priority
-        return cast("pb.Priority", self.place.priority.value)
+        return cast("pb.Priority", self.place.priority)
 
     @property
     def told_sensitivity(self) -> pb.Sensitivity:
         """Return how personal it is, as the contract says it."""
-        return cast("pb.Sensitivity", self.sensitivity.value)
+        return cast("pb.Sensitivity", self.sensitivity)
 
     async def turn(self) -> None:
         """Wait for a place, where this router has a gate; raises as the gate does."""

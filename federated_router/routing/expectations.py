@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from federated_router.choice.choosing import Wishes
+from federated_router.choice.choosing import NO_WISHES, Wishes
 from federated_router.footprint.reckoning import J_PER_KWH, MG_PER_G, TOKENS_PER_TARIFF
 from federated_router.priors.contents import PRIVATE_TIER
 from federated_router.routing.columns import Floats, Rows
@@ -90,6 +90,8 @@ def broken_wishes(takings: Takings, wishes: Wishes) -> list[tuple[str, Rows]]:
 
 def limits_nodes(wishes: Wishes) -> bool:
     """Return whether any wish is one that nodes can break."""
+    if wishes is NO_WISHES:
+        return False
     return any(limit(wishes) is not None for _, limit, _ in WISHES)
 
 

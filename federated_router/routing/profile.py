@@ -59,7 +59,7 @@ class Profile:
             return {}
         running = moment.running(slate.candidates)
         full = running >= slate.candidates.limits(moment.queue_factor)
-        if not full.any():
+        if not np.count_nonzero(full):  # Much faster than `any` for a few.
             return {}
         return dict.fromkeys(np.flatnonzero(full).tolist(), QUEUE_BELOW_LIMIT)
 

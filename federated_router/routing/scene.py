@@ -6,7 +6,7 @@ what is remembered of the others is kept. Refuses to know the clock, and who cou
 requests.
 """
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
@@ -39,7 +39,11 @@ from federated_router.routing.slate import (
     verdicts_of,
 )
 
+Key = TypeVar("Key", bound=Hashable)
 Known = TypeVar("Known")
+_Models = tuple[str, frozenset[str]]
+"""The models that a query admits: the one that it names, and those of its wishes."""
+
 SLATES_MAX: Final = 256
 """How many queries are remembered; a query that was retried is one of its own."""
 
@@ -62,9 +66,7 @@ class Scene:
     context_slack: float = 1.0
     changes: Changes = NO_CHANGES
     slates: dict[RouteQuery, tuple[int, Slate]] = field(default_factory=dict)
-    contexts: dict[RouteQuery, tuple[int, tuple[int, ...]]] = field(
-        default_factory=dict
-    )
+    contexts: dict[_Models, tuple[int, tuple[int, ...]]] = field(default_factory=dict)
 
     def anew(
         self,
@@ -164,14 +166,14 @@ class Scene:
 
     def _contexts(self, query: RouteQuery) -> tuple[int, ...]:
         """Return the contexts offered for the query's models, the smallest first."""
-        asked = RouteQuery(query.model, models=query.models)
+        asked = query.model, query.models
         known = self.contexts.get(asked)
         if known is None or known[0] != self.changes.number:
             offered = {
                 offer.context_tokens_max
                 for member in self.membership.members.values()
                 for offer in member.offers
-                if asked_for(asked, offer.model)
+                if asked_for(query, offer.model)
             }
             known = self.changes.number, tuple(sorted(offered))
             self._remember(self.contexts, asked, known)
@@ -205,12 +207,10 @@ class Scene:
         return verdicts_of(candidates, query, self.profile.filters)
 
     @staticmethod
-    def _remember(
-        known: dict[RouteQuery, Known], query: RouteQuery, one: Known
-    ) -> None:
-        if query not in known and len(known) >= SLATES_MAX:
+    def _remember(known: dict[Key, Known], key: Key, one: Known) -> None:
+        if key not in known and len(known) >= SLATES_MAX:
             known.clear()
-        known[query] = one
+        known[key] = one
 
 
 def _ruled_out(every: Placement, choice: ModelChoice) -> Placement:

@@ -83,7 +83,7 @@ def read(
             if begun and not in_time():
                 return Reading(_ordered(frozenset(found)), whole=False)
             begun = True
-            now = [kind for kind in missing if _holds(page, kind)]
+            now = [kind for kind in _possible(missing, page) if _holds(page, kind)]
             if now:
                 found.update(now)
                 missing = tuple(kind for kind in missing if kind not in found)
@@ -101,9 +101,20 @@ def _windows(text: str) -> Iterator[Page]:
         yield page_of(text[begin : begin + WINDOW_CHARACTERS])
 
 
+def _possible(
+    kinds: tuple[PersonalDataKind, ...], page: Page
+) -> tuple[PersonalDataKind, ...]:
+    return kinds if page.has_digits else _without_digits(kinds)
+
+
+@lru_cache(maxsize=256)
+def _without_digits(
+    kinds: tuple[PersonalDataKind, ...],
+) -> tuple[PersonalDataKind, ...]:
+    return tuple(kind for kind in kinds if kind in WITHOUT_DIGITS)
+
+
 def _holds(page: Page, kind: PersonalDataKind) -> bool:
-    if not page.has_digits and kind not in WITHOUT_DIGITS:
-        return False
     return next(FINDERS[kind](page), None) is not None
 
 

@@ -21,16 +21,17 @@ from tests.bench.answering_node import MODEL
 from tests.bench.bench_identities import DOMAIN, Identities
 
 REGIONS = ("north", "south", "east", "west")
-SLOTS = 8
+SLOTS = 800
+"""Of all nodes together: no load waits for a place, however many nodes there are."""
 
 
-def node_message(node_id: str, address: str) -> pb.Node:
+def node_message(node_id: str, address: str, *, slots: int) -> pb.Node:
     """Return what a node offers."""
     offer = pb.ModelOffer(
         model=MODEL,
         context_tokens_max=4096,
         private_support=inference_pb2.PRIVATE_SUPPORT_OFFERED,
-        slots=SLOTS,
+        slots=slots,
     )
     region = REGIONS[sum(node_id.encode()) % len(REGIONS)]
     return pb.Node(
@@ -42,6 +43,7 @@ async def hold_all(
     identities: Identities, router: str, address: str, node_ids: Sequence[str]
 ) -> None:
     """Hold every node's lease until stopped."""
+    slots = max(1, SLOTS // len(node_ids))
     async with asyncio.TaskGroup() as group:
         for node_id in node_ids:
             tls = identities.tls(Role.NODE, node_id)
@@ -50,7 +52,7 @@ async def hold_all(
                     router, role=Role.ROUTER
                 ),
                 settings=RegistrationSettings(router_address=router),
-                node=node_message(node_id, address),
+                node=node_message(node_id, address, slots=slots),
                 load=pb.NodeLoad,
             )
             group.create_task(agent.run())

@@ -240,6 +240,8 @@ class Processes:
         common = common_toml(self.layout, name, self.address(name)).replace(
             "stop_grace_s = 5.0", f"stop_grace_s = {STOP_GRACE_S}"
         )
+        if "[log]" not in extra:  # No line waits: tests read the log.
+            common += "\n[log]\ngather_s = 0.0\n"
         self.layout.config(name).write_text(write(name, common) + extra)
 
     def launch(self, *names: str) -> None:

@@ -4,6 +4,8 @@ import io
 import json
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import pytest
 import structlog
@@ -11,6 +13,7 @@ from prometheus_client import REGISTRY
 
 from federated_router.kit import log
 from federated_router.kit.log import configure, get_level, get_logger, set_level
+from tests.support.running import eventually
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +21,8 @@ def _as_before() -> Iterator[None]:
     """Leave the process's logging as it was found."""
     level = get_level()
     yield
-    set_level(level)
+    configure(level=level, form="json", daemon="router")
+    log.flush()
     structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
 
@@ -175,3 +179,134 @@ def test_logger_follows_standard_output(
     logger.info("here")
 
     assert [line["event"] for line in lines(capsys)] == ["here"]
+
+
+class Counting(io.StringIO):
+    """An output that counts how often it is written to."""
+
+    writes = 0
+
+    def write(self, text: str) -> int:
+        """Take a text."""
+        self.writes += 1
+        return super().write(text)
+
+
+def gathering(monkeypatch: pytest.MonkeyPatch) -> Counting:
+    """Return the output of a process whose lines wait for others for an hour."""
+    configure(level="info", form="json", daemon="router", gather_s=3600.0)
+    output = Counting()
+    monkeypatch.setattr(sys, "stdout", output)
+    return output
+
+
+def told(output: Counting) -> list[str]:
+    """Return the events that were written."""
+    return [json.loads(line)["event"] for line in output.getvalue().splitlines()]
+
+
+async def test_lines_are_written_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A write for each would cost a busy router a twelfth of its time."""
+    output = gathering(monkeypatch)
+    for number in range(10):
+        get_logger("here").info(str(number))
+    before = told(output)
+
+    log.flush()
+
+    assert before == []
+    assert told(output) == [str(number) for number in range(10)]
+    assert output.writes == 1
+
+
+async def test_lines_wait_no_longer_than_configured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody has to flush."""
+    output = gathering(monkeypatch)
+    configure(level="info", form="json", daemon="router", gather_s=0.01)
+
+    get_logger("here").info("soon")
+
+    await eventually(lambda: told(output) == ["soon"])
+
+
+async def test_a_warning_takes_what_waits_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What needs somebody is told at once, and in order."""
+    output = gathering(monkeypatch)
+    get_logger("here").info("before")
+    get_logger("here").warning("now")
+
+    assert told(output) == ["before", "now"]
+
+
+async def test_no_more_lines_wait_than_their_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Memory has a bound, whatever the time is."""
+    output = gathering(monkeypatch)
+    for number in range(log.LINES_MAX + 5):
+        get_logger("here").info(str(number))
+
+    assert len(told(output)) == log.LINES_MAX
+
+
+def test_nothing_waits_where_no_loop_would_write_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Commands and threads have no event loop."""
+    output = gathering(monkeypatch)
+    get_logger("here").info("at once")
+
+    assert told(output) == ["at once"]
+
+
+async def test_every_line_that_waited_counts_where_none_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Lost lines are counted one by one, however they are written."""
+    output = gathering(monkeypatch)
+    before = lost_lines()
+    for _ in range(3):
+        get_logger("here").info("lost")
+    monkeypatch.setattr(sys, "stdout", Broken())
+
+    log.flush()
+
+    assert lost_lines() == before + 3
+    assert told(output) == []
+
+
+@dataclass
+class Credential:
+    """A thing that hides a part of itself."""
+
+    name: str
+    secret: str = field(repr=False)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (Credential("n", "s3cret"), "Credential(name='n')"),
+        (1 << 80, 1 << 80),
+        ("\ud800", "\ud800"),
+        (datetime(2026, 1, 2, tzinfo=UTC), repr(datetime(2026, 1, 2, tzinfo=UTC))),
+        ({1, 2}, "{1, 2}"),
+    ],
+    ids=["what hides", "wide integer", "no text", "time", "set"],
+)
+def test_value_is_shown_as_its_repr_has_it(
+    capsys: pytest.CaptureFixture[str], value: object, shown: object
+) -> None:
+    """An encoder that reads objects by itself would tell what their repr keeps."""
+    configure(level="info", form="json", daemon="router")
+
+    get_logger("here").info("told", value=value)
+
+    (line,) = lines(capsys)
+    assert line["value"] == shown
