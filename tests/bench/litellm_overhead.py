@@ -102,9 +102,9 @@ def _kinds(ours: RouterWorld, theirs: LitellmWorld) -> tuple[Kind, Kind]:
         direct, through = call(ours.direct.channel), call(target.channel)
         return Between(target.name, direct, through, target.cpu_s)
 
-    litellm = theirs.direct, theirs.proxied
-    unary = Between("litellm", *(one.unary() for one in litellm), theirs.cpu_s)
-    stream = Between("litellm", *(one.stream() for one in litellm), theirs.cpu_s)
+    direct, proxied = theirs.direct, theirs.proxied
+    unary = Between("litellm", direct.unary(), proxied.unary(), theirs.cpu_s)
+    stream = Between("litellm", direct.stream(), proxied.stream(), theirs.cpu_s)
     return (
         Kind(
             "unary",
