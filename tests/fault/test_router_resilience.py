@@ -18,6 +18,7 @@ from federated_router.proxy.settings import ProxySettings
 from tests.support.cut_link import linked
 from tests.support.processes import (
     CALL_S,
+    CONNECT_TIMEOUT_S,
     LEASE_S,
     LONG_POLICY,
     Calls,
@@ -200,7 +201,10 @@ async def test_kill_under_load_loses_no_answer_and_leaves_no_hold(
 async def test_deaf_link_is_given_up_and_its_stream_goes_on(
     federation: Processes,
 ) -> None:
-    """The node keeps its lease and says nothing more: silence tells, then a breaker."""
+    """The node keeps its lease and says nothing more: silence tells, then a breaker.
+
+    Without a breaker every request would wait for a connection that never stands.
+    """
     async with linked(federation, "node-1") as link, federation.calls() as calls:
         whole = await undisturbed(calls, asked())
         stream = await at_node(calls, "node-1")
@@ -217,7 +221,7 @@ async def test_deaf_link_is_given_up_and_its_stream_goes_on(
     assert stream.longest_gap_s < SILENCE_S
     assert {one.finished.completion_tokens for one in answers} == {4}
     assert "nodes/node-1" not in {one.started.node for one in answers}
-    assert took_s < SILENCE_S
+    assert took_s < 2 * CONNECT_TIMEOUT_S + NOTICED_S
 
 
 async def test_tokens_on_their_way_when_the_node_dies_are_made_again(

@@ -53,6 +53,7 @@ SLOTS = 4
 CONTEXT_TOKENS = 4096
 LEASE_S = 4.0
 STOP_GRACE_S = 20.0
+CONNECT_TIMEOUT_S = 10.0
 CALL_S = 30.0
 NOISE_SCALE = 1.4
 T = TypeVar("T")
@@ -396,7 +397,7 @@ class Processes:
 lease_s = {LEASE_S}
 
 [proxy]
-connect_timeout_s = 10.0
+connect_timeout_s = {CONNECT_TIMEOUT_S}
 
 [budget]
 url = "sqlite+aiosqlite:///{self.layout.state(name) / "ledger.sqlite"}"
