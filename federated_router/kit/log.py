@@ -99,6 +99,8 @@ class _Lines:
 
 
 _LINES: Final = _Lines()
+_PROCESSORS: Final[list[structlog.typing.Processor]] = []
+"""One list for ever: loggers keep the one that they were first used with."""
 
 
 class _Logger(structlog.BoundLoggerBase):
@@ -170,8 +172,9 @@ def configure(*, level: str, form: str, daemon: str, gather_s: float = 0.0) -> N
     """
     set_level(level)
     _LINES.gather_s = gather_s
+    _PROCESSORS[:] = [_processor(form, daemon)]
     structlog.configure(
-        processors=[_processor(form, daemon)],
+        processors=_PROCESSORS,
         wrapper_class=_Logger,
         logger_factory=lambda *_: _LINES,
         cache_logger_on_first_use=True,

@@ -23,8 +23,6 @@ def _as_before() -> Iterator[None]:
     yield
     configure(level=level, form="json", daemon="router")
     log.flush()
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
@@ -179,6 +177,23 @@ def test_logger_follows_standard_output(
     logger.info("here")
 
     assert [line["event"] for line in lines(capsys)] == ["here"]
+
+
+def test_logger_that_was_used_follows_what_is_configured_later(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Loggers are made once, at import; what they write is the process's to say."""
+    logger = get_logger("here")
+    configure(level="info", form="json", daemon="first")
+    logger.info("used")
+    configure(level="info", form="json", daemon="second")
+
+    logger.info("used again")
+    with structlog.testing.capture_logs() as captured:
+        logger.info("captured")
+
+    assert [line["daemon"] for line in lines(capsys)] == ["first", "second"]
+    assert [line["event"] for line in captured] == ["captured"]
 
 
 class Counting(io.StringIO):
