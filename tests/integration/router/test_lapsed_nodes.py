@@ -12,6 +12,7 @@ from federated_router.kit.errors import NodeLost, NoNodeAvailable
 from federated_router.kit.grpc_client import translated_errors
 from tests.support.fix_pki import Pki
 from tests.support.fix_router import RouterSetting, generation, private, router_in
+from tests.support.running import eventually
 from tests.support.scripted_node import Events, ScriptedNode, chunk, finished, started
 
 PATIENCE_S = 30.0
@@ -28,7 +29,6 @@ class Telling:
 
     def __init__(self, more: int) -> None:
         self.more = more
-        self.begun = asyncio.Event()
         self.lapsed = asyncio.Event()
 
     async def script(self, _: pb.Generation, __: grpc.aio.ServicerContext) -> Events:
@@ -36,7 +36,6 @@ class Telling:
         yield started("nodes/n1")
         yield chunk("a")
         yield chunk("b")
-        self.begun.set()
         await self.lapsed.wait()
         for _chunk in range(self.more):
             await asyncio.sleep(INTERVAL_S)
@@ -46,25 +45,27 @@ class Telling:
         yield finished(2 + self.more)
 
 
-async def streamed(router: RouterSetting, asked: pb.Generation) -> str:
-    """Return a stream's text, errors translated."""
+async def streamed(
+    router: RouterSetting, asked: pb.Generation, heard: list[str] | None = None
+) -> str:
+    """Return a stream's text, errors translated; its parts go to `heard`."""
     stub = await router.inference()
-    text = ""
+    parts = [] if heard is None else heard
     async with translated_errors():
         async for event in stub.Generate(
             pb.GenerateRequest(generation=asked), timeout=PATIENCE_S
         ):
-            text += event.chunk.text
-    return text
+            parts.append(event.chunk.text)
+    return "".join(parts)
 
 
 async def lapse(
     router: RouterSetting, clock: ManualClock, telling: Telling, asked: pb.Generation
 ) -> "asyncio.Task[str]":
     """Begin a stream, and let the lease lapse in the middle of it."""
-    stream = asyncio.create_task(streamed(router, asked))
-    async with asyncio.timeout(PATIENCE_S):
-        await telling.begun.wait()
+    heard: list[str] = []
+    stream = asyncio.create_task(streamed(router, asked, heard))
+    await eventually(lambda: "".join(heard) == "ab")
     await clock.advance(LEASE_S + 1)
     telling.lapsed.set()
     return stream

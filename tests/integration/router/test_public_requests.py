@@ -222,7 +222,8 @@ async def test_router_imposes_a_deadline_where_the_caller_has_none(
 
     await collect(stub.Generate(pb.GenerateRequest(generation=generation())))
 
-    assert 0 < allowed_s[0] <= 120
+    # gRPC tells times of more than 100 s in whole seconds, rounded up.
+    assert 0 < allowed_s[0] <= 121
 
 
 async def test_unknown_model_is_named(router: RouterSetting) -> None:
