@@ -84,8 +84,9 @@ class Line:
         for one of a higher priority. Raises QueueFull.
         """
         evicted = self._room_for(ask)
-        ticket = self._ticket(ask, cost=cost, now_s=now_s)
-        state = self._lanes.setdefault(ticket.lane, LaneState({}))
+        lane = Lane(ask.model, ask.private)
+        ticket = self._ticket(ask, lane, cost=cost, now_s=now_s)
+        state = self._lanes.setdefault(lane, LaneState({}))
         queue = state.queues.setdefault(ticket.priority, LaneQueue())
         if not queue:
             queue.since_s = now_s
@@ -105,7 +106,7 @@ class Line:
         state = self._lanes.get(lane)
         if not self._has_room(lane, 0 if state is None else state.running):
             return None
-        ticket = self._ticket(ask, cost=cost, now_s=now_s)
+        ticket = self._ticket(ask, lane, cost=cost, now_s=now_s)
         self._turns_in_order += 1
         self._run(ticket, state or self._lanes.setdefault(lane, LaneState({})))
         return ticket
@@ -148,10 +149,11 @@ class Line:
         self._take_out(youngest, TicketState.EVICTED)
         return youngest
 
-    def _ticket(self, ask: AdmissionAsk, *, cost: float, now_s: float) -> Ticket:
+    def _ticket(
+        self, ask: AdmissionAsk, lane: Lane, *, cost: float, now_s: float
+    ) -> Ticket:
         self._joined += 1
         self._tenants[ask.tenant] += 1
-        lane = Lane(ask.model, ask.private)
         return Ticket(self._joined, ask.tenant, ask.priority, lane, cost, now_s)
 
     def _run(self, ticket: Ticket, state: LaneState) -> None:

@@ -32,7 +32,7 @@ def wait_s(slots: int, *, arrivals_per_s: float, service_s: float) -> float:
         return 0.0
     if offered >= slots:
         return math.inf
-    return erlang_c(slots, offered) * service_s / (slots - offered)
+    return _wait_s(slots, offered, erlang_c(slots, offered), service_s)
 
 
 def slots_needed(
@@ -51,13 +51,20 @@ def slots_needed(
     if offered <= 0.0:
         return 0
     least, blocked = math.ceil(offered / utilisation_max), 1.0
+    if least >= slots_max:
+        return slots_max
     for slots in range(1, slots_max):
         blocked = _blocked(slots, offered, blocked)
         if slots >= least and slots > offered:
             waiting = _waiting(slots, offered, blocked)
-            if waiting * service_s / (slots - offered) <= wait_s_max:
+            if _wait_s(slots, offered, waiting, service_s) <= wait_s_max:
                 return slots
     return slots_max
+
+
+def _wait_s(slots: int, offered: float, waiting: float, service_s: float) -> float:
+    """Return the mean time in the queue, given Erlang C; `offered` is below `slots`."""
+    return waiting * service_s / (slots - offered)
 
 
 def _blocked(slots: int, offered: float, before: float) -> float:

@@ -1,7 +1,7 @@
 """One channel per node, opened on first use and closed when the node is gone."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Final, Self
 
@@ -112,6 +112,10 @@ class Connection:
                 self.unused.set()
 
 
+Close = Callable[[Connection], Coroutine[object, object, None]]
+"""Closes a connection once what it waits for has come."""
+
+
 class NodeConnections:
     """Gives out stubs whose connection stands, so that a refusal to connect is known.
 
@@ -174,20 +178,14 @@ class NodeConnections:
         Who still sends parts of answers is alive, whatever became of its renewals:
         closed `lapsed_silence_s` after the last part, or when its calls had their time.
         """
-        connection = self._open.pop(node, None)
-        if connection is not None:
-            self._finishing.add(connection.channel)
-            self._in_background(self._fall_silent(connection))
+        self._retire(node, self._fall_silent)
 
     def let_finish(self, node: str) -> None:
         """Send nothing more by the node's channel; running calls keep their time.
 
         For a node that left in order, and for one that comes with a new lease.
         """
-        connection = self._open.pop(node, None)
-        if connection is not None:
-            self._finishing.add(connection.channel)
-            self._in_background(self._finish(connection))
+        self._retire(node, self._finish)
 
     async def __aenter__(self) -> Self:
         return self
@@ -204,28 +202,35 @@ class NodeConnections:
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
-    async def _finish(self, connection: Connection) -> None:
+    def _retire(self, node: str, close: Close) -> None:
+        """Give the node's connection out no more, and close it in its own time."""
+        connection = self._open.pop(node, None)
+        if connection is not None:
+            self._finishing.add(connection.channel)
+            self._in_background(self._retired(connection, close))
+
+    async def _retired(self, connection: Connection, close: Close) -> None:
         try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._finish_timeout_s):
-                    await connection.unused.wait()
-            await connection.channel.close(grace=self._finish_timeout_s)
+            await close(connection)
         finally:
             self._finishing.discard(connection.channel)
+
+    async def _finish(self, connection: Connection) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._finish_timeout_s):
+                await connection.unused.wait()
+        await connection.channel.close(grace=self._finish_timeout_s)
 
     async def _fall_silent(self, connection: Connection) -> None:
         loop = asyncio.get_running_loop()
         latest_s = loop.time() + self._finish_timeout_s
-        try:
-            while True:
-                silent_s = connection.heard_s + self._lapsed_silence_s
-                left_s = min(silent_s, latest_s) - loop.time()
-                if left_s <= 0:
-                    break
-                await asyncio.sleep(left_s)
-            await connection.channel.close(grace=None)
-        finally:
-            self._finishing.discard(connection.channel)
+        while True:
+            silent_s = connection.heard_s + self._lapsed_silence_s
+            left_s = min(silent_s, latest_s) - loop.time()
+            if left_s <= 0:
+                break
+            await asyncio.sleep(left_s)
+        await connection.channel.close(grace=None)
 
     def _connection(self, candidate: Candidate) -> Connection:
         known = self._open.get(candidate.node)

@@ -245,7 +245,8 @@ async def test_lines_wait_no_longer_than_configured(
 
     get_logger("here").info("soon")
 
-    await eventually(lambda: told(output) == ["soon"])
+    await eventually(lambda: told(output))
+    assert told(output) == ["soon"]
 
 
 async def test_a_warning_takes_what_waits_with_it(
